@@ -1,0 +1,1 @@
+"""Floor 0: types, errors, seeds, hashing, atomic files and progress. No tensors."""

@@ -1,0 +1,95 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from luthier.core.errors import FreeDisk
+
+
+@contextmanager
+def disk_errors(place: str | Path) -> Iterator[None]:
+    """Turns a full or read-only disk into `FreeDisk` with the place and the free space.
+
+    Raises: FreeDisk for ENOSPC, EDQUOT, EROFS and EACCES.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise FreeDisk(
+                str(place), "the disk is full", advice="free space and resume the run"
+            ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise FreeDisk(
+                str(place), "this place cannot be written", advice="choose another folder"
+            ) from error
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file atomically and durably: a reader sees the old or the new content.
+
+    Raises: FreeDisk when the disk is full or cannot be written.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, content: str) -> None:
+    """`write_bytes` for UTF-8 text."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_bytes` for a JSON value, indented; NaN is refused.
+
+    Raises: ValueError for NaN or infinity, which JSON does not have.
+    """
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder filled under a temporary name and moved to `path` when the block succeeds.
+
+    An existing folder at `path` is replaced only then. When the block fails, nothing is left.
+
+    Raises: FreeDisk when the disk is full or cannot be written.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+        temporary.mkdir()
+        try:
+            yield temporary
+            for part in temporary.rglob("*"):
+                if part.is_file():
+                    with part.open("rb") as file:
+                        os.fsync(file.fileno())
+            if path.exists():
+                old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
+                path.replace(old)
+                temporary.replace(path)
+                shutil.rmtree(old)
+            else:
+                temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
