@@ -1,0 +1,1 @@
+"""Checks of the data report, one family each."""

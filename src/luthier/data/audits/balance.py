@@ -1,0 +1,111 @@
+"""How labels are spread: over the rows, and over the splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from luthier.core.types import Finding, Level, Task
+from luthier.data.audits.scan import Scan
+from luthier.data.split import Splits
+from luthier.data.table import Table
+
+Labels = list[tuple[str, ...]]
+_RARE = 5
+_SKEWED, _STRONGLY_SKEWED = 3.0, 10.0
+_NAMED = 10
+
+
+def labels_of(table: Table) -> Labels:
+    """The labels of each row, () for tasks without."""
+    if table.task is Task.CLASSIFY:
+        return [(label,) for label in table.column("label")]
+    if table.task is Task.MULTILABEL:
+        return [tuple(sorted(labels)) for labels in table.column("labels")]
+    if table.task is Task.TAG:
+        return [tuple(span[2] for span in spans) for spans in table.column("spans")]
+    return [()] * len(table)
+
+
+def count_labels(labels: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """How often each label occurs, most frequent first."""
+    return dict(Counter(label for row in labels for label in row).most_common())
+
+
+def balance(counts: dict[str, int]) -> list[Finding]:
+    """One class only, skewed classes, and classes with very few rows."""
+    if len(counts) == 0:
+        return [Finding("no-labels", Level.ERROR, "no row has a label")]
+    if len(counts) == 1:
+        name = next(iter(counts))
+        message = f"every label is {name!r}; at least two classes are needed to tell apart"
+        return [Finding("one-class", Level.ERROR, message, counts[name])]
+    return [*_skew(counts), *_rare(counts)]
+
+
+def _skew(counts: dict[str, int]) -> list[Finding]:
+    ranked = list(counts.items())
+    (most, many), (least, few) = ranked[0], ranked[-1]
+    ratio = many / few
+    if ratio < _SKEWED:
+        return []
+    level = Level.WARNING if ratio >= _STRONGLY_SKEWED else Level.INFO
+    share = 100 * many / sum(counts.values())
+    message = (
+        f"{most!r} is {ratio:.1f} times as frequent as {least!r} ({many} to {few}); always "
+        f"answering {most!r} is right in {share:.0f} % of cases"
+    )
+    return [Finding("imbalance", level, message, many)]
+
+
+def _rare(counts: dict[str, int]) -> list[Finding]:
+    rare = {name: count for name, count in counts.items() if count < _RARE}
+    if not rare:
+        return []
+    message = f"{len(rare)} labels occur fewer than {_RARE} times: {_names(rare)}"
+    return [Finding("rare-label", Level.WARNING, message, sum(rare.values()))]
+
+
+def one_class(labels: Labels, scan: Scan) -> list[Finding]:
+    """For tagging: a single type is fine, none is not."""
+    if any(labels):
+        return []
+    return [Finding("no-labels", Level.ERROR, "no row has a span", len(scan.source))]
+
+
+def constant(values: list[float]) -> list[Finding]:
+    """A number to predict that never changes."""
+    if len(set(values)) > 1:
+        return []
+    message = f"every label is {values[0]:g}; there is nothing to predict"
+    return [Finding("one-class", Level.ERROR, message, len(values))]
+
+
+def unseen(labels: Labels, splits: Splits, scan: Scan) -> list[Finding]:
+    """Labels of held-out rows that training never shows."""
+    known = {label for i in splits.train.tolist() for label in labels[i]}
+    found = []
+    for name, rows, level in (
+        ("test", splits.test, Level.ERROR),
+        ("validation", splits.validation, Level.WARNING),
+    ):
+        strange: dict[str, int] = Counter(
+            label for i in rows.tolist() for label in set(labels[i]) - known
+        )
+        hit = [i for i in rows.tolist() if set(labels[i]) - known]
+        found += scan.finding(
+            f"label-only-in-{name}",
+            level,
+            np.array(hit, dtype=np.int64),
+            f"{{count}} {name} rows have labels that training never shows: "
+            + _names(strange).replace("{", "{{").replace("}", "}}"),
+        )
+    return found
+
+
+def _names(counts: dict[str, int]) -> str:
+    shown = ", ".join(repr(name) for name in list(counts)[:_NAMED])
+    more = len(counts) - _NAMED
+    return shown + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""Members of the source family, one format each."""

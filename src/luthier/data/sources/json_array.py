@@ -1,0 +1,147 @@
+"""One JSON document: a list of objects, or an object that holds such a list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from luthier.core.errors import FixData
+from luthier.data.sources.encoding import open_text
+from luthier.data.sources.json_lines import JsonLines, as_row, broken_json
+
+_CHUNK = 1 << 16
+_HOLDERS = ("data", "rows", "examples", "records", "items", "instances")
+_SPACE = " \t\r\n\ufeff"
+
+
+class JsonArray:
+    """Rows of a JSON document, read piece by piece; the row number counts the elements.
+
+    A file that is really JSON Lines under the name `.json` is read as such.
+    """
+
+    def __init__(self, path: Path, place: str, encoding: str | None = None) -> None:
+        self.path, self.place, self._encoding = path, place, encoding
+
+    def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Element number and object, one at a time.
+
+        Raises: FixData for broken JSON (line) or a document without a list of rows.
+        """
+        if self._is_lines():
+            yield from JsonLines(self.path, self.place, self._encoding).rows()
+            return
+        with open_text(self.path, self._encoding) as file:
+            text = _Scanner(file, self.place)
+            self._enter(text)
+            number = 0
+            while text.peek() != "]":
+                number += 1
+                yield number, as_row(text.value(), f"{self.place}, row {number}")
+                if text.peek() == ",":
+                    text.skip(",")
+                elif text.peek() != "]":
+                    raise text.fault("a comma or a closing bracket is missing")
+
+    def _is_lines(self) -> bool:
+        with open_text(self.path, self._encoding) as file:
+            for line in file:
+                if line.strip(_SPACE):
+                    return _whole_object(line)
+        return False
+
+    def _enter(self, text: _Scanner) -> None:
+        """Moves to the first element of the list of rows."""
+        if text.peek() == "[":
+            text.skip("[")
+            return
+        if text.peek() == "":
+            raise FixData(self.place, "the file is empty", advice="give a file with rows")
+        if text.peek() == "{":
+            text.skip("{")
+            while text.peek() == '"':
+                key = text.value()
+                text.skip(":")
+                if key in _HOLDERS and text.peek() == "[":
+                    text.skip("[")
+                    return
+                text.value()
+                if text.peek() == ",":
+                    text.skip(",")
+        raise FixData(
+            self.place,
+            "there is no list of rows",
+            f"Allowed: a list of objects, or an object with such a list under one of "
+            f"{', '.join(_HOLDERS)}",
+        )
+
+
+def _whole_object(line: str) -> bool:
+    try:
+        value = json.loads(line.strip(_SPACE))
+    except (ValueError, RecursionError):
+        return False
+    held = isinstance(value, dict) and any(isinstance(value.get(k), list) for k in _HOLDERS)
+    return isinstance(value, dict) and not held
+
+
+class _Scanner:
+    """JSON values from a file, with a window as large as the largest value."""
+
+    def __init__(self, file: TextIO, place: str) -> None:
+        self._file, self._place = file, place
+        self._window, self._at, self._line = "", 0, 1
+        self._ended = False
+        self._decoder = json.JSONDecoder()
+
+    def peek(self) -> str:
+        """The next character that is not white space, or "" at the end."""
+        while True:
+            while self._at < len(self._window) and self._window[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._window):
+                return self._window[self._at]
+            if not self._read():
+                return ""
+
+    def skip(self, mark: str) -> None:
+        """Passes over one expected character."""
+        if self.peek() != mark:
+            raise self.fault(f"{mark!r} is missing")
+        self._at += 1
+
+    def value(self) -> Any:
+        """The next JSON value; the window grows until the value is complete."""
+        self.peek()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._window, self._at)
+            except RecursionError as error:
+                raise broken_json(self._where(self._at), error) from error
+            except json.JSONDecodeError as error:
+                if not self._read():
+                    raise broken_json(self._where(error.pos), error) from error
+                continue
+            # a number at the edge of the window may go on in the next piece
+            if end < len(self._window) or self._ended or not self._read():
+                self._at = end
+                return value
+
+    def fault(self, met: str) -> FixData:
+        """The error for a document that breaks here."""
+        return FixData(self._where(self._at), met, advice="check that the file is whole")
+
+    def _where(self, position: int) -> str:
+        return f"{self._place}, line {self._line + self._window.count(chr(10), 0, position)}"
+
+    def _read(self) -> bool:
+        """Appends as much as is still unread in the window, so that growth stays linear."""
+        self._line += self._window.count("\n", 0, self._at)
+        self._window = self._window[self._at :]
+        self._at = 0
+        piece = self._file.read(max(_CHUNK, len(self._window)))
+        self._window += piece
+        self._ended = not piece
+        return bool(piece)
