@@ -1,0 +1,1 @@
+"""The parts of the report page: its data, words and charts."""
