@@ -19,7 +19,7 @@ from luthier.data.audits.balance import (
 from luthier.data.audits.duplicates import near_copies
 from luthier.data.audits.encoding import describe
 from luthier.data.audits.lengths import far_out, lengths
-from luthier.data.audits.repeats import conflicts, duplicates, leakage
+from luthier.data.audits.repeats import conflicts, duplicates, leakage, torn_groups
 from luthier.data.audits.scan import Scan, scan
 from luthier.data.mapping import Refusals
 from luthier.data.mappings.text import normalise
@@ -63,6 +63,7 @@ def audit(table: Table, splits: Splits, refusals: Refusals | None = None) -> Dat
         *seen.finding("empty", Level.WARNING, seen.empty, "{count} rows hold nothing visible"),
         *duplicates(seen),
         *leakage(seen, splits, table.task.generates),
+        *torn_groups(seen, table.column("group"), splits),
         *_near(table, seen, splits),
         *_label_findings(table, labels, splits, seen),
         *far_out(seen),

@@ -16,6 +16,9 @@ from luthier.data.source import Source
 
 __all__ = ["Mapping", "Refusals", "canonical_rows", "recognise"]
 
+_TOLERATED = 0.1
+"""Share of rows that may be left out before the report calls it an error."""
+
 
 @dataclass
 class Refusals:
@@ -23,6 +26,7 @@ class Refusals:
 
     rows: dict[str, list[int]] = field(default_factory=dict)
     first: list[FixData] = field(default_factory=list)
+    kept: int = 0
 
     def add(self, number: int, error: FixData) -> None:
         """Notes a row that was refused."""
@@ -37,12 +41,16 @@ class Refusals:
         return sum(map(len, self.rows.values()))
 
     def findings(self) -> list[Finding]:
-        """One warning per cause, most frequent first, at most ten."""
+        """One finding per cause, most frequent first, at most ten.
+
+        They are errors once more than one row in ten is left out, else warnings.
+        """
+        many = self.count > _TOLERATED * (self.count + self.kept)
         causes = Counter({cause: len(rows) for cause, rows in self.rows.items()})
         return [
             Finding(
                 "empty" if cause.endswith("is empty") or "empty" in cause else "refused",
-                Level.WARNING,
+                Level.ERROR if many else Level.WARNING,
                 f"{count} rows were left out: {cause}",
                 count,
                 tuple(self.rows[cause][:20]),
@@ -71,6 +79,8 @@ def canonical_rows(
             refusals.add(number, error)
             continue
         kept += 1
+        if refusals is not None:
+            refusals.kept += 1
         yield number, canonical
     if not kept and refusals is not None and refusals.first:
         raise refusals.first[0]

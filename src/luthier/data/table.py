@@ -95,6 +95,10 @@ class Table:
             raise IndexError(f"row {i} of a table of {len(self)}")
         return next(self._decoded(self._arrow.slice(i, 1)))
 
+    def slice(self, start: int, stop: int) -> Table:
+        """The rows from `start` up to `stop` as a table of their own; nothing is copied."""
+        return Table(self._arrow.slice(start, stop - start), self.task)
+
     def column(self, name: str) -> list[Any]:
         """All values of a canonical field, `group`, `weight` or `identity`; None where absent.
 

@@ -66,5 +66,20 @@ def conflicts(scan: Scan, labels: Sequence[Any]) -> list[Finding]:
     )
 
 
+def torn_groups(scan: Scan, groups: Sequence[Any], splits: Splits) -> list[Finding]:
+    """Held-out rows whose group has training rows as well."""
+    trained = {groups[i] for i in splits.train.tolist()} - {None}
+    found = []
+    for name, rows in (("validation", splits.validation), ("test", splits.test)):
+        torn = [i for i in rows.tolist() if groups[i] in trained]
+        found += scan.finding(
+            "group-leakage",
+            Level.WARNING,
+            np.array(torn, dtype=np.int64),
+            f"{{count}} {name} rows belong to a group that training shows as well",
+        )
+    return found
+
+
 def _share(part: np.ndarray, whole: np.ndarray) -> str:
     return f"{100 * len(part) / max(1, len(whole)):.1f} %"

@@ -21,7 +21,7 @@ _SHOWN = 20
 @dataclass(frozen=True)
 class Scan:
     """Per row, each (N,): source row number, keys of the normalised whole and input text,
-    characters and words; signatures of the whole text (N, 32); rows with encoding faults by kind."""
+    characters and words; signatures of the whole text (N, 32); rows with a fault, by its kind."""
 
     source: np.ndarray
     whole: np.ndarray

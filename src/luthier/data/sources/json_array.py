@@ -13,6 +13,7 @@ from luthier.data.sources.json_lines import JsonLines, as_row, broken_json
 
 _CHUNK = 1 << 16
 _HOLDERS = ("data", "rows", "examples", "records", "items", "instances")
+_LONGEST_WORD = 32
 _SPACE = " \t\r\n\ufeff"
 
 
@@ -118,16 +119,21 @@ class _Scanner:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._window, self._at)
-            except RecursionError as error:
-                raise broken_json(self._where(self._at), error) from error
             except json.JSONDecodeError as error:
-                if not self._read():
+                if self._broken(error) or not self._read():
                     raise broken_json(self._where(error.pos), error) from error
                 continue
+            except (RecursionError, ValueError) as error:
+                raise broken_json(self._where(self._at), error) from error
             # a number at the edge of the window may go on in the next piece
             if end < len(self._window) or self._ended or not self._read():
                 self._at = end
                 return value
+
+    def _broken(self, error: json.JSONDecodeError) -> bool:
+        """Whether more text cannot help: the fault is not at the edge of the window."""
+        unended = error.msg.startswith("Unterminated string")
+        return not unended and error.pos < len(self._window) - _LONGEST_WORD
 
     def fault(self, met: str) -> FixData:
         """The error for a document that breaks here."""

@@ -51,8 +51,10 @@ def broken_json(place: str, error: Exception) -> FixData:
     """The error for text that is no JSON, with the column where it stops making sense."""
     if isinstance(error, json.JSONDecodeError):
         met = f"the JSON is broken at column {error.colno} ({error.msg})"
-    else:
+    elif isinstance(error, RecursionError):
         met = "the JSON is nested too deeply"
+    else:
+        met = f"the JSON holds a value that cannot be read ({error})"
     return FixData(place, met, "Allowed: one JSON object per row", "fix or remove this row")
 
 

@@ -92,7 +92,7 @@ def _format(name: str) -> Format | None:
     if name == "auto":
         return None
     if name not in set(Format):
-        near = nearest(name, Format)
+        near = nearest(name, [member.value for member in Format])
         raise FixRecipe(
             "data.format",
             f"{name!r} is not a format",
