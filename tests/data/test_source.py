@@ -8,6 +8,7 @@ import io
 import json
 import sys
 import tempfile
+import tracemalloc
 import types
 from pathlib import Path
 from typing import Any, ClassVar
@@ -252,6 +253,27 @@ def test_rows_come_before_the_file_is_read(name: str, tmp_path: Path) -> None:
     assert [next(rows)[1] for _ in range(10)] == many[:10]
     with pytest.raises(FixData):
         list(rows)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json"])
+def test_a_row_of_a_large_file_needs_little_memory(name: str, tmp_path: Path) -> None:
+    text = "x" * 2000
+    rows = [{"text": text, "label": "x"}] * 5000
+    written = {
+        "a.csv": "text,label\n" + f"{text},x\n" * 5000,
+        "a.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+        "a.json": json.dumps(rows),
+    }
+    source = open_source(str(put(tmp_path / name, written[name])))
+    del written
+    tracemalloc.start()
+    try:
+        reader = source.rows()
+        for _ in range(400):
+            next(reader)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)

@@ -64,16 +64,30 @@ class LinearProbe:
 
         Raises: FixData when there are no rows or only one label.
         """
-        features, truth = np.asarray(train[0], dtype=np.float64), train[1]
+        features, truth = np.asarray(train[0], dtype=np.float32), train[1]
         _require(truth, 2)
         mean, spread = features.mean(axis=0), features.std(axis=0)
         scale = np.where(spread > 0, spread, 1.0)
         scaled = (features - mean) / scale
         checked = (
-            np.asarray(validation[0], dtype=np.float64).reshape(-1, len(mean)) - mean
+            np.asarray(validation[0], dtype=np.float32).reshape(-1, len(mean)) - mean
         ) / scale
         model, strength = _best(PROBE_STRENGTHS, (scaled, truth), (checked, validation[1]))
         return cls(labels, mean, scale, model, strength)
+
+    def linear(self) -> tuple[FloatArray, FloatArray]:
+        """The probe as one linear layer on raw features: weights (C, D) and biases (C,).
+
+        A label that training never saw gets the lowest bias.
+        """
+        rows = np.asarray(self.model.coef_) / self.scale
+        shift = np.asarray(self.model.intercept_) - rows @ self.mean
+        if len(rows) == 1:
+            rows, shift = np.stack([-rows[0], rows[0]]) / 2, np.asarray([-shift[0], shift[0]]) / 2
+        weights = np.zeros((len(self.labels), rows.shape[1]))
+        biases = np.full(len(self.labels), shift.min() - 10.0)
+        weights[self.model.classes_], biases[self.model.classes_] = rows, shift
+        return weights, biases
 
     def predict(self, features: FloatArray, truth: IntArray, rows: IntArray) -> ClassPredictions:
         """Probabilities from features (N, D)."""

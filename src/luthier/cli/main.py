@@ -1,0 +1,32 @@
+"""The `luthier` command."""
+
+from __future__ import annotations
+
+import typer
+
+from luthier.cli import verb
+from luthier.cli.verbs import (
+    doctor,
+    evaluate,
+    initialise,
+    plan,
+    predict,
+    run,
+    runs,
+    schema,
+)
+
+# Plain help: the coloured one costs as much time again as everything else together.
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+app.callback()(verb.shared_options)
+
+for member in (initialise, plan, run, predict, evaluate):
+    member.add(app)
+runs.add(app)
+for member in (doctor, schema):
+    member.add(app)

@@ -1,0 +1,111 @@
+"""`luthier runs`: the history of runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from luthier.cli.answers import answer
+from luthier.cli.settings import Settings, is_first_process
+from luthier.cli.verb import verb
+from luthier.cli.verbs.names import RunName
+from luthier.core.errors import CheckRun
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the verbs to `app`."""
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The history of runs.")
+    for name, function in (
+        ("list", list_runs),
+        ("show", show_run),
+        ("compare", compare_runs),
+        ("resume", resume_run),
+        ("delete", delete_run),
+    ):
+        verb(group, name)(function)
+    app.add_typer(group, name="runs")
+
+
+def list_runs(settings: Settings) -> None:
+    """List every run, the newest first."""
+    records = settings.open_store().list()
+    if settings.json:
+        from luthier.cli.views.runs import brief_facts
+
+        answer({"runs": [brief_facts(record) for record in records]})
+    elif settings.quiet:
+        for record in records:
+            print(record.id)
+    else:
+        from luthier.cli.views.runs import show_list
+
+        show_list(records)
+
+
+def show_run(settings: Settings, run: RunName) -> None:
+    """Show one run: state, metrics, recipe and where it lies."""
+    from luthier.cli.views.runs import full_facts, show_one
+
+    store = settings.open_store()
+    facts = full_facts(store.find(run))
+    if settings.json:
+        answer(facts)
+    else:
+        show_one(facts)
+
+
+def compare_runs(
+    settings: Settings,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN [RUN]...", help="Two or more ids.")],
+) -> None:
+    """Compare runs: metrics side by side, and the recipe keys that differ."""
+    from luthier.cli.views.runs import comparison, full_facts, show_comparison
+
+    if len(runs) < 2:
+        raise CheckRun("luthier runs compare", "one run was given", "two or more")
+    store = settings.open_store()
+    compared = comparison([full_facts(store.find(run)) for run in runs])
+    if settings.json:
+        answer(compared)
+    else:
+        show_comparison(compared)
+
+
+def resume_run(settings: Settings, run: RunName) -> None:
+    """Go on with a run that was interrupted."""
+    with settings.listener() as listener:
+        store = settings.open_store()
+        record = store.find(run)
+        listener.start("load the libraries")
+        from luthier.stages import api
+
+        result = api.resume(record.id, store, listener)
+    if not is_first_process():
+        return
+    if settings.json:
+        answer(result.as_dict())
+        return
+    from luthier.cli.views.result import show_result
+
+    show_result(result, settings.quiet)
+
+
+def delete_run(
+    settings: Settings,
+    run: RunName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a run with everything in its folder."""
+    store = settings.open_store()
+    record = store.find(run)
+    if not yes:
+        if settings.json:
+            raise CheckRun(record.id, "nothing was deleted", advice="add --yes")
+        typer.confirm(f"Delete {record.id} ({record.name}) and its folder?", abort=True, err=True)
+    store.delete(record.id)
+    facts: dict[str, Any] = {"deleted": record.id}
+    if settings.json:
+        answer(facts)
+    else:
+        print(f"Deleted {record.id}")

@@ -1,0 +1,1 @@
+"""What people read; programs read JSON."""

@@ -1,0 +1,70 @@
+"""The end of a run for people: base against tuned, and where everything lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from luthier.cli.answers import show_table, shown
+from luthier.cli.listener import span
+
+if TYPE_CHECKING:
+    from luthier.stages.run import RunResult
+
+
+def show_result(result: RunResult, brief: bool) -> None:
+    """A table of metrics with the interval of the difference; `brief` prints only the report."""
+    facts = result.as_dict()
+    if brief:
+        print(facts["report"])
+        return
+    rows = [
+        [metric, base, tuned, interval(difference), _chance(p)]
+        for metric, base, tuned, difference, p in result.summary
+    ]
+    columns = ["metric", "base", "tuned", "difference (95 %)", "p"]
+    show_table(f"{facts['task']} on the sealed test", columns, rows)
+    print(f"Run     {facts['run']}  in {span(facts['seconds'])}")
+    print(f"Folder  {facts['path']}")
+    print(f"Report  {facts['report']}")
+    print(f'Next    luthier predict {facts["run"]} "a text"')
+
+
+def show_measured(measured: Mapping[str, Any]) -> None:
+    """Metrics as a table; groups of them become columns."""
+    metrics = measured.get("metrics", measured)
+    groups = {name: group for name, group in metrics.items() if isinstance(group, Mapping)}
+    if not groups:
+        show_table("", ["metric", "value"], [[name, value] for name, value in metrics.items()])
+        return
+    names = dict.fromkeys(name for group in groups.values() for name in group)
+    rows = [[name, *(_cell(group.get(name)) for group in groups.values())] for name in names]
+    show_table("", ["metric", *groups], rows)
+    single = {name: value for name, value in metrics.items() if name not in groups}
+    for name, value in single.items():
+        print(f"{name}: {shown(value)}")
+
+
+def interval(value: Any) -> str | None:
+    """`+0.0123 [+0.0100, +0.0150]`, from an Interval or a mapping with its fields."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        point, low, high = value.get("value"), value.get("low"), value.get("high")
+    else:
+        point, low, high = value.value, value.low, value.high
+    return f"{point:+.4f} [{low:+.4f}, {high:+.4f}]" if point is not None else None
+
+
+def _chance(p: float | None) -> str | None:
+    if p is None:
+        return None
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
+        return interval(value)
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return f"[{shown(value[0])}, {shown(value[1])}]"
+    return value if not isinstance(value, Mapping | list) else str(value)

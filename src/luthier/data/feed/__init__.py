@@ -1,0 +1,1 @@
+"""From canonical rows to what a model is fed: contract, tokens, ragged arrays, batches."""

@@ -1,0 +1,154 @@
+"""The prompt contract: template, special tokens, tokenizer and truncation as one hashed value.
+
+It is made once per run and used for masking, training, evaluation and prediction, so that what
+the model learnt to continue is exactly what it is asked to continue later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from luthier.core.errors import FixModel
+from luthier.core.hashing import hash_value
+
+_SPECIAL = re.compile(
+    r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<[|｜][^<>]{1,40}[|｜]>"
+)
+
+PLAIN_TEMPLATE = (
+    "{{ bos_token or '' }}{% for m in messages %}{% if m.role == 'assistant' %}"
+    "{{ m.content }}{{ eos_token }}{% else %}{{ m.content }}\n{% endif %}{% endfor %}"
+)
+"""For models that bring no template: the prompt, a line break, the answer, the end token."""
+
+
+@dataclass(frozen=True)
+class PromptContract:
+    """How rows become tokens.
+
+    `tokenizer` is a Hugging Face fast tokenizer; `template` is a Jinja chat template, or None for
+    encoders; `end_ids` are the tokens at which generation stops.
+    """
+
+    tokenizer: Any
+    template: str | None
+    end_ids: tuple[int, ...]
+    max_tokens: int
+    overlong: Literal["truncate", "drop", "refuse"] = "truncate"
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of everything that decides which tokens a row becomes."""
+        return hash_value(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The contract as JSON-ready values; the tokenizer is named by the hash of its model."""
+        return {
+            "tokenizer": hash_value(self.tokenizer.backend_tokenizer.to_str()),
+            "template": self.template,
+            "special": {k: str(v) for k, v in sorted(self.tokenizer.special_tokens_map.items())},
+            "end_ids": list(self.end_ids),
+            "max_tokens": self.max_tokens,
+            "overlong": self.overlong,
+        }
+
+    def check(self, saved: Mapping[str, Any], place: str) -> None:
+        """Refuses a contract other than the `saved` one.
+
+        Raises: FixModel naming what differs.
+        """
+        mine = self.as_dict()
+        different = [key for key in mine if mine[key] != saved.get(key)]
+        if different:
+            raise FixModel(
+                place,
+                f"the prompt contract differs from the one of training in {', '.join(different)}",
+                advice="use the model and tokenizer the run was trained with",
+            )
+
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any] | None = None,
+        reply: bool = False,
+    ) -> str:
+        """A conversation as text; with `reply` it ends where the assistant begins to write."""
+        return str(
+            self.tokenizer.apply_chat_template(
+                [dict(m) for m in messages],
+                tools=list(tools) if tools else None,
+                chat_template=self.template,
+                add_generation_prompt=reply,
+                tokenize=False,
+            )
+        )
+
+    def spans_to_learn(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] | None = None
+    ) -> tuple[str, list[tuple[int, int]]]:
+        """The rendered conversation and the character ranges the assistant wrote.
+
+        Raises: FixModel when the template rewrites earlier turns, so that no range is certain.
+        """
+        whole = self.render(messages, tools)
+        ranges = []
+        for index, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            before = self.render(messages[:index], tools, reply=True)
+            after = whole
+            if index < len(messages) - 1:
+                after = self.render(messages[: index + 1], tools)
+            if not after.startswith(before) or not whole.startswith(after):
+                raise FixModel(
+                    "chat template",
+                    f"turn {index + 1} is rendered differently once later turns follow",
+                    "a template that only appends",
+                    "split the conversation into one row per answer, or set model.template_from",
+                )
+            ranges.append((len(before), len(after)))
+        return whole, ranges
+
+
+def make_contract(
+    tokenizer: Any,
+    template: str | None,
+    end_ids: Sequence[int],
+    max_tokens: int,
+    overlong: Literal["truncate", "drop", "refuse"] = "truncate",
+) -> PromptContract:
+    """A contract whose template was checked against the tokenizer.
+
+    Raises: FixModel for a slow tokenizer or a template of another model family.
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        raise FixModel(
+            "tokenizer", "it has no fast version", "a tokenizer.json", "convert the tokenizer"
+        )
+    contract = PromptContract(tokenizer, template, tuple(end_ids), max_tokens, overlong)
+    if template is not None:
+        _refuse_foreign_template(contract)
+    return contract
+
+
+def _refuse_foreign_template(contract: PromptContract) -> None:
+    tokenizer = contract.tokenizer
+    try:
+        text = contract.render(
+            [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        )
+    except Exception as error:  # Jinja raises what the template's author chose.
+        raise FixModel("chat template", f"it cannot be rendered: {error}") from error
+    known = set(tokenizer.get_vocab())
+    foreign = sorted({mark for mark in _SPECIAL.findall(text) if mark not in known})
+    if foreign:
+        raise FixModel(
+            "chat template",
+            f"it uses {', '.join(foreign)}, which this tokenizer does not know",
+            "a template of the same model family",
+            "leave model.template_from out, or name a folder of the same family",
+        )

@@ -1,0 +1,182 @@
+"""One row as tokens, for each kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from luthier.core.types import Task
+from luthier.data.feed.contract import PromptContract
+from luthier.data.feed.labels import LabelSet, tags_from_spans
+
+Numbered = Sequence[tuple[int, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """Tokens of one row; `cut` counts the tokens that did not fit."""
+
+    row: int
+    ids: tuple[Sequence[int], ...]
+    learn: tuple[Sequence[int], ...] = ()
+    target: Any = None
+    offsets: Sequence[tuple[int, int]] = ()
+    weight: float = 1.0
+    cut: int = 0
+
+    @property
+    def supervised(self) -> int:
+        """Tokens, or answers, that the loss reads."""
+        if not self.learn:
+            if isinstance(self.target, list) and self.offsets:
+                return sum(tag >= 0 for tag in self.target)
+            return 1 if self.ids[0] else 0
+        counts = [sum(mask) for mask in self.learn]
+        return min(counts) and sum(counts)
+
+
+def examples_of(
+    numbered: Numbered, task: Task, contract: PromptContract, labels: LabelSet, place: str
+) -> Iterator[Example]:
+    """The examples of some rows, in order; raw text may give several per row."""
+    if task is Task.INSTRUCT:
+        yield from (_conversation(i, row, contract) for i, row in numbered)
+    elif task is Task.PREFER:
+        yield from (_pair(i, row, contract) for i, row in numbered)
+    elif task is Task.ADAPT:
+        for i, row in numbered:
+            yield from _raw(i, row, contract)
+    else:
+        yield from _labelled(numbered, task, contract, labels, place)
+
+
+def encode_texts(texts: Sequence[str], contract: PromptContract) -> list[Example]:
+    """Texts for an encoder, with its special tokens and offsets, cut to the contract's length."""
+    found = contract.tokenizer(
+        list(texts), add_special_tokens=True, return_offsets_mapping=True, verbose=False
+    )
+    examples = []
+    for i, (ids, offsets) in enumerate(
+        zip(found["input_ids"], found["offset_mapping"], strict=True)
+    ):
+        cut = max(0, len(ids) - contract.max_tokens)
+        if cut:
+            # The closing special token stays where the tokenizer adds one.
+            tail = 1 if offsets[-1][0] == offsets[-1][1] else 0
+            keep = contract.max_tokens - tail
+            ids = ids[:keep] + ids[len(ids) - tail :]
+            offsets = offsets[:keep] + offsets[len(offsets) - tail :]
+        examples.append(Example(i, (ids,), offsets=offsets, cut=cut))
+    return examples
+
+
+def encode_prompt(
+    messages: Sequence[Mapping[str, Any]], contract: PromptContract, tools: Any = None
+) -> list[int]:
+    """The tokens after which the assistant begins to write."""
+    text = contract.render(messages, tools, reply=True)
+    return list(contract.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def _labelled(
+    numbered: Numbered, task: Task, contract: PromptContract, labels: LabelSet, place: str
+) -> Iterator[Example]:
+    encoded = encode_texts([str(row["text"]) for _, row in numbered], contract)
+    for (index, row), example in zip(numbered, encoded, strict=True):
+        yield Example(
+            index,
+            example.ids,
+            target=_target(row, task, example.offsets, labels, f"{place}, row {index + 1}"),
+            offsets=example.offsets if task is Task.TAG else (),
+            weight=_weight(row),
+            cut=example.cut,
+        )
+
+
+def _target(
+    row: Mapping[str, Any],
+    task: Task,
+    offsets: Sequence[tuple[int, int]],
+    labels: LabelSet,
+    place: str,
+) -> Any:
+    if task is Task.CLASSIFY:
+        return labels.number(str(row["label"]), place)
+    if task is Task.MULTILABEL:
+        numbers = {labels.number(str(name), place) for name in row["labels"]}
+        return [1.0 if i in numbers else 0.0 for i in range(len(labels.names))]
+    if task is Task.TAG:
+        return tags_from_spans(row["spans"], offsets, labels)
+    return float(row["label"])
+
+
+def _conversation(index: int, row: Mapping[str, Any], contract: PromptContract) -> Example:
+    text, ranges = contract.spans_to_learn(row["messages"], row.get("tools"))
+    ids, learn = _mark(text, ranges, contract)
+    cut = max(0, len(ids) - contract.max_tokens)
+    return Example(
+        index,
+        (ids[: contract.max_tokens],),
+        (learn[: contract.max_tokens],),
+        weight=_weight(row),
+        cut=cut,
+    )
+
+
+def _pair(index: int, row: Mapping[str, Any], contract: PromptContract) -> Example:
+    sides = []
+    cut = 0
+    for answer in (row["chosen"], row["rejected"]):
+        messages = [*row["messages"], {"role": "assistant", "content": answer}]
+        text, ranges = contract.spans_to_learn(messages)
+        # Only the answer in question is compared, not earlier turns.
+        ids, learn = _mark(text, ranges[-1:], contract)
+        cut = max(cut, len(ids) - contract.max_tokens)
+        sides.append((ids[: contract.max_tokens], learn[: contract.max_tokens]))
+    (a, learn_a), (b, learn_b) = sides
+    return Example(index, (a, b), (learn_a, learn_b), weight=_weight(row), cut=max(0, cut))
+
+
+def _raw(index: int, row: Mapping[str, Any], contract: PromptContract) -> Iterator[Example]:
+    ids = list(
+        contract.tokenizer(str(row["text"]), add_special_tokens=False, verbose=False)["input_ids"]
+    )
+    begin = contract.tokenizer.bos_token_id
+    start = [begin] if begin is not None else []
+    ids = [*start, *ids, *contract.end_ids[:1]]
+    # A long document becomes several sequences; nothing of it is thrown away.
+    for first in range(0, len(ids), contract.max_tokens):
+        part = ids[first : first + contract.max_tokens]
+        if len(part) > 1:
+            learn = [0] + [1] * (len(part) - 1)
+            yield Example(index, (part,), (learn,), weight=_weight(row))
+
+
+def _mark(
+    text: str, ranges: Sequence[tuple[int, int]], contract: PromptContract
+) -> tuple[list[int], list[int]]:
+    found = contract.tokenizer(
+        text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
+    ids, offsets = list(found["input_ids"]), found["offset_mapping"]
+    learn = [0] * len(ids)
+    for first, last in ranges:
+        inside = [t for t, (s, e) in enumerate(offsets) if first <= s < last and e > s]
+        for token in inside:
+            learn[token] = 1
+    ends_whole = bool(ranges) and ranges[-1][1] == len(text)
+    if ends_whole and contract.end_ids and not _ends(ids, learn, contract.end_ids):
+        ids.append(contract.end_ids[0])
+        learn.append(1)
+    return ids, learn
+
+
+def _ends(ids: Sequence[int], learn: Sequence[int], end_ids: Sequence[int]) -> bool:
+    # Templates may add a line break after the end token, so the last few are looked at.
+    return any(m and t in end_ids for t, m in zip(ids[-3:], learn[-3:], strict=True))
+
+
+def _weight(row: Mapping[str, Any]) -> float:
+    weight = row.get("weight")
+    return 1.0 if weight is None else float(weight)

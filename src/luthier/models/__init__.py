@@ -1,0 +1,1 @@
+"""Floor 2: base models, adapters, heads and the frozen prefix."""

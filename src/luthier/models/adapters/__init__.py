@@ -1,0 +1,1 @@
+"""Members of the adapter family, each bearing its published name."""

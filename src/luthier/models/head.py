@@ -1,0 +1,32 @@
+"""Heads: an output layer, its per-example loss, and how to read an answer back."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from luthier.core.types import Task
+from luthier.data.feed.batch import Batch
+from luthier.data.feed.labels import LabelSet
+from luthier.models.losses import Losses
+from luthier.models.network import Network
+
+
+class Head(Protocol):
+    """What a network is trained to answer."""
+
+    task: Task
+    labels: LabelSet
+
+    def output_layer(self, width: int) -> nn.Module | None:
+        """A fresh output layer on hidden states of `width`, or None for the model's own."""
+
+    def losses(self, network: Network, batch: Batch) -> Losses:
+        """The loss of each example."""
+
+    def scores(self, network: Network, batch: Batch) -> list[NDArray[np.float32]]:
+        """One array per example: probabilities (C,), a value (1,), tag probabilities (T, C),
+        nats and tokens of a text (2,), or the log-probability margin of a pair (1,)."""

@@ -1,0 +1,1 @@
+"""Members of the head family, one file per kind of answer."""

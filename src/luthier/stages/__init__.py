@@ -1,0 +1,1 @@
+"""Floor 6: the flow from a recipe to a report."""

@@ -1,0 +1,130 @@
+"""A tuned model on disk, and the way back from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from luthier.core.errors import CheckRun
+from luthier.core.files import new_folder, write_json
+from luthier.core.progress import Progress
+from luthier.core.types import Task
+from luthier.data.feed.contract import PromptContract
+from luthier.models.base import Base
+from luthier.models.build import assemble, build_adapter, build_head
+from luthier.models.files import check_safetensors
+from luthier.models.head import Head
+from luthier.models.network import Network
+from luthier.recipe.load import recipe_from_dict
+from luthier.recipe.recipe import Recipe
+from luthier.stages.prepare import load_facts, save_facts
+from luthier.stages.workshop import Workshop, open_base, open_contract
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned model ready to answer."""
+
+    recipe: Recipe
+    task: Task
+    base: Base
+    network: Network
+    head: Head
+    contract: PromptContract
+
+
+def keep(shop: Workshop) -> None:
+    """Writes the model: PEFT-format adapter or whole weights, output layer, facts and contract.
+
+    Raises: FreeDisk; nothing half-written is left.
+    """
+    with new_folder(shop.folder / "model") as place:
+        network = shop.network
+        if hasattr(network.model, "peft_config"):
+            network.model.save_pretrained(str(place / "adapter"), safe_serialization=True)  # type: ignore[operator]
+        elif shop.recipe.adapter.kind == "full":
+            network.model.save_pretrained(str(place / "weights"), safe_serialization=True)  # type: ignore[operator]
+            shop.base.tokenizer.save_pretrained(str(place / "weights"))
+        if network.output is not None:
+            tensors = {n: t.contiguous().cpu() for n, t in network.output.state_dict().items()}
+            save_file(tensors, str(place / "head.safetensors"))
+        save_facts(shop.prepared.facts, place / "facts.json")
+        write_json(place / "contract.json", shop.contract.as_dict())
+        write_json(place / "base.json", {"id": shop.base.spec.id, "hash": shop.base.hash})
+
+
+def open_tuned(folder: Path, progress: Progress) -> Tuned:
+    """The tuned model of a finished run.
+
+    Raises: CheckRun when the run has no model; FixModel when base or tokenizer have changed.
+    """
+    place = folder / "model"
+    if not place.is_dir():
+        raise CheckRun(
+            f"run {folder.name}", "it has no model yet", advice=f"luthier runs resume {folder.name}"
+        )
+    recipe = recipe_from_dict(json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
+    assert recipe.task != "auto"
+    base = open_base(recipe, recipe.task, progress)
+    known = json.loads((place / "base.json").read_text(encoding="utf-8"))
+    if known["hash"] != base.hash:
+        raise CheckRun(
+            f"run {folder.name}",
+            f"the base model {base.spec.id} is not the one it was trained on",
+            advice="restore the model files of that time or set model.revision",
+        )
+    facts = load_facts(place / "facts.json")
+    head = build_head(recipe.task, facts, recipe.train)
+    network = assemble(base, build_adapter(recipe.adapter), head, recipe.train.seed)
+    _fill(network, place, recipe)
+    contract = open_contract(recipe, base, recipe.task)
+    contract.check(
+        json.loads((place / "contract.json").read_text(encoding="utf-8")), f"run {folder.name}"
+    )
+    network.mode(False, False)
+    return Tuned(recipe, recipe.task, base, network, head, contract)
+
+
+def _fill(network: Network, place: Path, recipe: Recipe) -> None:
+    if (place / "adapter").is_dir():
+        from peft import set_peft_model_state_dict
+
+        file = place / "adapter" / "adapter_model.safetensors"
+        check_safetensors(file)
+        set_peft_model_state_dict(network.model, load_file(str(file)))  # type: ignore[no-untyped-call]
+    elif recipe.adapter.kind == "full":
+        tensors: dict[str, torch.Tensor] = {}
+        for file in sorted((place / "weights").glob("*.safetensors")):
+            check_safetensors(file)
+            tensors |= load_file(str(file))
+        network.model.load_state_dict(tensors, strict=False)
+    if network.output is not None:
+        check_safetensors(place / "head.safetensors")
+        network.output.load_state_dict(load_file(str(place / "head.safetensors")))
+
+
+@contextmanager
+def untouched(network: Network, base: Base) -> Iterator[Network]:
+    """The same network with the base as it was before training.
+
+    Adapters are switched off; after full fine-tuning the base is loaded once more.
+    """
+    inner: Any = network.model
+    if hasattr(inner, "disable_adapter"):
+        with inner.disable_adapter():
+            yield network
+    elif any(p.requires_grad for p in inner.parameters()):
+        from luthier.models.base import load_base
+
+        task = Task.INSTRUCT if base.kind == "causal" else Task.CLASSIFY
+        again = load_base(base.spec, task)
+        yield Network(again.network, network.output, network.pooling, network.kind)
+    else:
+        yield network

@@ -1,0 +1,208 @@
+"""From the files a recipe names to a checked table, its splits and a data report."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from luthier.core.errors import FixData, FixRecipe
+from luthier.core.hashing import hash_value
+from luthier.core.progress import Progress
+from luthier.core.types import FIELDS, Level, Task
+from luthier.data.audit import DataReport, audit
+from luthier.data.feed.labels import LabelSet
+from luthier.data.mapping import Mapping, Refusals, canonical_rows, recognise
+from luthier.data.source import Source, fingerprint, open_source
+from luthier.data.split import SealedTest, Splits, make_splits
+from luthier.data.table import Table
+from luthier.models.build import HeadFacts
+from luthier.recipe.data import Data
+from luthier.recipe.recipe import Recipe
+
+SAMPLE = 500
+"""Rows looked at to recognise columns and task."""
+REFUSED_SHARE = 0.1
+"""With more rows than this that do not fit, the file is taken to be wrong, not the rows."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything later stages need to know of the data."""
+
+    task: Task
+    table: Table
+    splits: Splits
+    sealed: SealedTest
+    report: DataReport
+    facts: HeadFacts
+    mapping: Mapping
+    fingerprint: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Files:
+    """The three places rows may come from; None where a part is taken from `train`."""
+
+    train: str
+    validation: str | None
+    test: str | None
+
+
+def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress) -> Prepared:
+    """Reads, maps, divides and audits the data; writes `rows.arrow` into `folder`.
+
+    Raises: FixData for faults of the files; the same files and recipe give the same result.
+    """
+    files, notes = _files(recipe.data, base_folder)
+    progress.start("reading the data", None, "rows")
+    mapping, seen = _recognise(recipe, files, base_folder)
+    reading = _read(recipe, files, base_folder, mapping, folder, progress)
+    table, counts, refusals = reading
+    splits = _divide(table, counts, files, recipe)
+    report = audit(table, splits, refusals)
+    _refuse(report, recipe)
+    prints = {
+        part: fingerprint(place, base_folder)
+        for part, place in vars(files).items()
+        if place is not None
+    }
+    return Prepared(
+        task=mapping.task,
+        table=table,
+        splits=splits,
+        sealed=SealedTest(splits.test),
+        report=report,
+        facts=_facts(table, splits, mapping.task),
+        mapping=mapping,
+        fingerprint=hash_value(prints),
+        notes=(*notes, *seen),
+    )
+
+
+def _files(data: Data, base_folder: Path) -> tuple[Files, list[str]]:
+    files = Files(data.train, data.validation, data.test)
+    folder = base_folder / data.train
+    if not folder.is_dir():
+        return files, []
+    notes = []
+    for part, names in (("validation", ("validation", "valid", "dev", "val")), ("test", ("test",))):
+        if getattr(files, part) is None and (found := _beside(folder, names)):
+            files = replace(files, **{part: str(found)})
+            notes.append(f"{found.name} in the folder is used as the {part} part")
+    if train := _beside(folder, ("train",)):
+        files = replace(files, train=str(train))
+    return files, notes
+
+
+def _beside(folder: Path, names: tuple[str, ...]) -> Path | None:
+    for name in names:
+        for suffix in (".jsonl", ".json", ".csv", ".tsv", ".parquet"):
+            if (path := folder / f"{name}{suffix}").is_file():
+                return path.resolve()
+    return None
+
+
+def _open(recipe: Recipe, place: str, base_folder: Path, part: str) -> Source:
+    data = recipe.data
+    split = part if "/" in place and not (base_folder / place).exists() else None
+    return open_source(place, base_folder, data.format, split, data.encoding)
+
+
+def _recognise(recipe: Recipe, files: Files, base_folder: Path) -> tuple[Mapping, list[str]]:
+    source = _open(recipe, files.train, base_folder, "train")
+    sample = [row for _, row in itertools.islice(source.rows(), SAMPLE)]
+    if not sample:
+        raise FixData(source.place, "there are no rows")
+    task = None if recipe.task == "auto" else recipe.task
+    return recognise(sample, task, recipe.data.columns.given())
+
+
+def _read(
+    recipe: Recipe,
+    files: Files,
+    base_folder: Path,
+    mapping: Mapping,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Table, dict[str, int], Refusals]:
+    counts: dict[str, int] = {}
+    refusals = Refusals()
+
+    def rows() -> Iterator[tuple[int, dict[str, Any]]]:
+        for part, place in vars(files).items():
+            if place is None:
+                continue
+            source = _open(recipe, place, base_folder, part)
+            counts[part] = 0
+            found = canonical_rows(source, mapping, refusals)
+            for number, row in itertools.islice(found, recipe.data.max_rows):
+                counts[part] += 1
+                progress.advance(1)
+                yield number, row
+
+    table = Table.write(rows(), folder / "rows.arrow", mapping.task)
+    if refusals.count > REFUSED_SHARE * (len(table) + refusals.count):
+        raise refusals.first[0]
+    return table, counts, refusals
+
+
+def _divide(table: Table, counts: dict[str, int], files: Files, recipe: Recipe) -> Splits:
+    split = recipe.data.split
+    own = make_splits(
+        table.slice(0, counts["train"]),
+        0.0 if files.validation else split.validation,
+        0.0 if files.test else split.test,
+        split.seed,
+    )
+    after_train = counts["train"]
+    after_validation = after_train + counts.get("validation", 0)
+    validation = np.arange(after_train, after_validation) if files.validation else own.validation
+    test = np.arange(after_validation, len(table)) if files.test else own.test
+    return Splits(own.train, validation.astype(np.int64), test.astype(np.int64))
+
+
+def _refuse(report: DataReport, recipe: Recipe) -> None:
+    for finding in report.findings:
+        leak = finding.code.startswith("leak")
+        if finding.level is Level.ERROR and not (leak and recipe.data.allow_leakage):
+            rows = f", rows {', '.join(map(str, finding.rows[:5]))}" if finding.rows else ""
+            advice = "set data.allow_leakage: true to go on anyway" if leak else ""
+            raise FixData(f"{recipe.data.train}{rows}", finding.message, advice=advice)
+
+
+def _facts(table: Table, splits: Splits, task: Task) -> HeadFacts:
+    if task is Task.REGRESS:
+        values = np.asarray([table.row(int(i))["label"] for i in splits.train], np.float64)
+        deviation = float(values.std())
+        if deviation == 0:
+            raise FixData("the label column", "every training row has the same value")
+        return HeadFacts(LabelSet(()), float(values.mean()), deviation)
+    if not FIELDS[task][-1].startswith(("label", "span")):
+        return HeadFacts(LabelSet(()))
+    labels = LabelSet.collect(task, (table.row(int(i)) for i in splits.train))
+    if not labels.names:
+        raise FixRecipe("task", f"{task.value} needs labels and the rows have none")
+    return HeadFacts(labels)
+
+
+def save_facts(facts: HeadFacts, file: Path) -> None:
+    """Writes what a head must know of the data."""
+    about = {
+        "labels": list(facts.labels.names),
+        "mean": facts.mean,
+        "deviation": facts.deviation,
+    }
+    file.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+
+
+def load_facts(file: Path) -> HeadFacts:
+    """What `save_facts` wrote."""
+    about = json.loads(file.read_text(encoding="utf-8"))
+    return HeadFacts(LabelSet(tuple(about["labels"])), about["mean"], about["deviation"])

@@ -1,0 +1,248 @@
+"""The training stage: from a workshop to the best parameters on the validation rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from luthier.core.errors import FixRecipe, LowerMemory, nearest
+from luthier.core.hashing import hash_value
+from luthier.core.progress import Progress
+from luthier.core.types import Task
+from luthier.data.feed.batches import EpochBatches
+from luthier.data.feed.ragged import Ragged
+from luthier.evaluate.baseline import LinearProbe
+from luthier.evaluate.measure import metric, metrics_of, names_of, primary
+from luthier.models.adapter import lowest_trained
+from luthier.models.network import Network
+from luthier.stages.parts.answers import Exam, features, score_all, to_predictions, truth_of
+from luthier.stages.parts.prefix import keep_prefix
+from luthier.stages.workshop import Workshop
+from luthier.train.fit import fit
+from luthier.train.gradients.plain import PlainGradient
+from luthier.train.schedule import RateSchedule
+from luthier.train.state import Budget, TrainingState
+from luthier.train.step import Step
+from luthier.train.updates.rules import Descent
+from luthier.train.watcher import Watcher
+from luthier.train.watchers.checkpoint import INTERRUPTED, KeepState
+from luthier.train.watchers.progress import ShowProgress
+from luthier.train.watchers.validate import KeepBest, MustMove
+from luthier.train.world import World
+
+
+@dataclass
+class Trained:
+    """What training left behind."""
+
+    state: TrainingState
+    metric: str
+    best: float | None
+    best_step: int
+    probe: LinearProbe | None = None
+    hidden: Ragged | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a person stopped it."""
+        return self.state.stopped == INTERRUPTED
+
+
+def selection_metric(task: Task, wanted: str) -> str:
+    """The metric that chooses the best checkpoint.
+
+    `auto` is the task's main metric; for written answers the likelihood of the references, which
+    needs no generation while training. A metric that was asked for is never replaced.
+
+    Raises: FixRecipe for a name the task does not have.
+    """
+    if wanted == "auto":
+        return "bits_per_byte" if task is Task.INSTRUCT else primary(task)
+    known = names_of(task)
+    if wanted not in known:
+        near = nearest(wanted, known)
+        raise FixRecipe(
+            "evaluate.metric",
+            f"{wanted!r} is no metric of the task {task.value}",
+            f"one of {', '.join(known)}",
+            f"did you mean {near!r}?" if near else "",
+        )
+    return wanted
+
+
+def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
+    """Trains under the plan and puts the best parameters into the network.
+
+    Raises: LowerLearningRate, NothingLearned, LowerMemory, FreeDisk.
+    """
+    world = World.join()
+    chosen = selection_metric(shop.task, shop.recipe.evaluate.metric)
+    train_part = shop.part(shop.prepared.splits.train)
+    check_part = shop.part(shop.prepared.splits.validation)
+    hidden = _hidden(shop, np.concatenate([train_part, check_part]), progress)
+    exam = Exam(shop.encoded, check_part, shop.prepared.table, shop.batch_plan(), hidden)
+    probe = _probe(shop, exam, train_part, hidden, progress)
+    reference = _reference(shop, train_part, check_part, progress)
+    batches = EpochBatches(
+        shop.encoded,
+        train_part,
+        shop.batch_plan(packed=True),
+        hidden,
+        reference,
+        (world.rank, world.size),
+    )
+    step = Step(shop.head.losses, PlainGradient(shop.device, world), descent(shop))
+    state = TrainingState.begin(
+        shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout
+    )
+    if resume:
+        state.load(shop.folder / "checkpoint", state_key(shop))
+    keeper = KeepBest(
+        measure=lambda network: _measure(shop, network, exam, chosen),
+        metric=chosen,
+        direction=metric(chosen).direction,
+        every=shop.timing.every,
+        folder=shop.folder / "best",
+        patience=shop.recipe.train.patience,
+    )
+    watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps), MustMove()]
+    if len(check_part):
+        watchers.append(keeper)
+    watchers.append(KeepState(shop.folder / "checkpoint", state_key(shop)))
+    with memory_advice(shop):
+        fit(state, step, batches, Budget(shop.timing.steps), watchers)
+    trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
+    if keeper.best is not None and not trained.interrupted:
+        keeper.restore(state)
+    return trained
+
+
+def descent(shop: Workshop) -> Descent:
+    """The update rule of a resolved recipe."""
+    train_section = shop.recipe.train
+    rule, shape = train_section.optimizer, train_section.schedule
+    schedule = RateSchedule(shop.timing.steps, shape.kind, shape.warmup, shape.decay, shape.floor)
+    return Descent(
+        rate=shop.timing.rate,
+        schedule=schedule,
+        kind=rule.kind,
+        weight_decay=rule.weight_decay,
+        betas=rule.betas,
+        epsilon=rule.epsilon,
+        clip_norm=rule.clip_norm,
+        head_rate=train_section.head_rate,
+        fused=shop.legal["fused_optimizer"].on,
+    )
+
+
+def state_key(shop: Workshop) -> str:
+    """What a saved state must agree with to be resumed: data, base, contract and recipe."""
+    return hash_value(
+        {
+            "data": shop.prepared.fingerprint,
+            "base": shop.base.hash,
+            "contract": shop.contract.hash,
+            "recipe": shop.recipe.model_dump(mode="json"),
+        }
+    )
+
+
+def _hidden(shop: Workshop, examples: NDArray[np.int64], progress: Progress) -> Ragged | None:
+    if not shop.legal["prefix_cache"].on:
+        return None
+    below = lowest_trained(shop.adapter, shop.network.stack)
+    shop.network.cut_below(below)
+    folder = shop.folder / "prefix"
+    exam = Exam(shop.encoded, examples, shop.prepared.table, shop.batch_plan())
+    return keep_prefix(shop.network, exam, below, folder, progress)
+
+
+def _probe(
+    shop: Workshop,
+    exam: Exam,
+    train_part: NDArray[np.int64],
+    hidden: Ragged | None,
+    progress: Progress,
+) -> LinearProbe | None:
+    """A linear probe on the untouched base, which also becomes the output layer's first values.
+
+    Source: Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", section 4.
+    """
+    if shop.task is not Task.CLASSIFY or not shop.recipe.evaluate.probe:
+        return None
+    progress.start("a linear probe on the untouched base", None, "")
+    learn = Exam(shop.encoded, train_part, exam.table, exam.plan, hidden)
+    known = (features(shop.network, learn), truth_of(learn))
+    checked = (features(shop.network, exam), truth_of(exam))
+    probe = LinearProbe.fit(shop.head.labels.names, known, checked)
+    output = shop.network.output
+    assert isinstance(output, nn.Linear)
+    weight, bias = probe.linear()
+    with torch.no_grad():
+        output.weight.copy_(torch.from_numpy(weight))
+        output.bias.copy_(torch.from_numpy(bias))
+    return probe
+
+
+def _reference(
+    shop: Workshop,
+    train_part: NDArray[np.int64],
+    check_part: NDArray[np.int64],
+    progress: Progress,
+) -> NDArray[np.float32] | None:
+    """Margins of the untouched model, which DPO compares with; before the first update the
+    network still is that model."""
+    if shop.task is not Task.PREFER or getattr(shop.head, "objective", "") != "dpo":
+        return None
+    progress.start("the untouched model's preferences", None, "pairs")
+    examples = np.concatenate([train_part, check_part])
+    margins = np.zeros(len(shop.encoded), np.float32)
+    exam = shop.exam(shop.encoded, examples)
+    margins[examples] = np.stack(score_all(shop.network, shop.head, exam, progress))[:, 0]
+    return margins
+
+
+def _measure(shop: Workshop, network: Network, exam: Exam, wanted: str) -> dict[str, float]:
+    scores = score_all(network, shop.head, exam)
+    predictions = to_predictions(shop.task, shop.head.labels, exam, scores)
+    found = metrics_of(predictions)
+    if wanted not in found and shop.task is Task.INSTRUCT:
+        from luthier.stages.parts.generation import written
+
+        found |= metrics_of(written(shop, network, exam, scores, rows=64))
+    if wanted not in found:
+        raise FixRecipe(
+            "evaluate.metric", f"{wanted!r} has no value on these validation rows",
+            advice="choose another metric or give more validation rows",
+        )  # fmt: skip
+    return found
+
+
+class memory_advice:  # noqa: N801
+    """Turns running out of memory into advice with the plan's estimate."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
+        out = isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+            isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        )
+        if out:
+            costs = self._shop.costs
+            raise LowerMemory(
+                "training",
+                f"memory ran out; the plan expected {costs.memory_mb:.0f} MB with "
+                f"{costs.micro_rows} rows per forward pass",
+                advice=f"set train.micro_batch={max(1, costs.micro_rows // 2)}, lower "
+                "model.max_tokens, or adapt fewer layers with adapter.top_layers",
+            ) from error

@@ -1,0 +1,256 @@
+"""Everything a run works with, set up from a recipe and a data file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from luthier.core.errors import FixModel
+from luthier.core.hashing import hash_value
+from luthier.core.progress import Progress
+from luthier.core.types import Finding, Level, Task
+from luthier.data.feed.batches import BatchPlan
+from luthier.data.feed.contract import PLAIN_TEMPLATE, PromptContract, make_contract
+from luthier.data.feed.encode import Encoded, encode
+from luthier.models.adapter import Adapter
+from luthier.models.base import Base, end_tokens, load_base, locate
+from luthier.models.build import assemble, base_spec, build_adapter, build_head
+from luthier.models.head import Head
+from luthier.models.network import Network
+from luthier.models.probe import best_precision
+from luthier.recipe.recipe import Recipe
+from luthier.stages import planning
+from luthier.stages.parts.answers import Exam
+from luthier.stages.prepare import Prepared, prepare
+from luthier.store.artefacts import Artefacts
+
+
+@dataclass
+class Workshop:
+    """What the stages hand on to each other."""
+
+    recipe: Recipe
+    prepared: Prepared
+    base: Base
+    network: Network
+    adapter: Adapter
+    head: Head
+    contract: PromptContract
+    encoded: Encoded
+    legal: dict[str, planning.Path]
+    timing: planning.Schedule
+    costs: planning.Costs
+    folder: Path
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return self.prepared.task
+
+    @property
+    def device(self) -> str:
+        """Where the network lives."""
+        return self.base.spec.device
+
+    @property
+    def pad_id(self) -> int:
+        """The token that fills up short rows."""
+        return pad_id(self.base)
+
+    def part(self, table_rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Example numbers of the training or validation rows."""
+        return self.encoded.among(table_rows)
+
+    def batch_plan(self, packed: bool = False) -> BatchPlan:
+        """How examples become batches under the plan."""
+        return BatchPlan(
+            batch_size=self.recipe.train.batch_size,
+            seed=self.recipe.train.seed,
+            pad_id=self.pad_id,
+            micro_rows=self.costs.micro_rows,
+            bucket=self.legal["bucket"].on,
+            pack_tokens=self.contract.max_tokens if packed and self.legal["pack"].on else None,
+        )
+
+    def exam(self, encoded: Encoded, examples: NDArray[np.int64]) -> Exam:
+        """Examples to be answered."""
+        return Exam(encoded, examples, self.prepared.table, self.batch_plan())
+
+
+def set_up(
+    recipe: Recipe, base_folder: Path, folder: Path, artefacts: Artefacts | None, progress: Progress
+) -> Workshop:
+    """Reads the data, loads the base, attaches the adapter, encodes, and plans.
+
+    Raises: every error of its parts; nothing has been trained then.
+    """
+    prepared = prepare(recipe, base_folder, folder, progress)
+    base = open_base(recipe, prepared.task, progress)
+    contract = open_contract(recipe, base, prepared.task)
+    adapter = build_adapter(recipe.adapter)
+    network = assemble(
+        base, adapter, build_head(prepared.task, prepared.facts, recipe.train), recipe.train.seed
+    )
+    legal = planning.paths(recipe, prepared.task, network, adapter)
+    head = build_head(prepared.task, prepared.facts, recipe.train, legal["chunked_loss"].on)
+    progress.start("tokenising", None, "rows")
+    encoded = _tokens(recipe, prepared, contract, artefacts if legal["token_cache"].on else None)
+    train = encoded.among(prepared.splits.train)
+    resolved = planning.resolve(recipe, prepared.task, len(train), network, adapter)
+    timing = planning.schedule(resolved, len(train))
+    costs = planning.estimate(network, encoded, train, resolved, timing.steps)
+    return Workshop(
+        resolved, prepared, base, network, adapter, head, contract, encoded, legal, timing, costs,
+        folder,
+    )  # fmt: skip
+
+
+def open_base(recipe: Recipe, task: Task, progress: Progress) -> Base:
+    """The base model of a recipe, on the device and in the precision this machine bears best."""
+    progress.start("loading the base model", None, "")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = recipe.model.precision
+    chosen = best_precision(device, None) if precision == "auto" else precision
+    return load_base(base_spec(recipe.model, task, chosen, device), task)
+
+
+def open_contract(recipe: Recipe, base: Base, task: Task) -> PromptContract:
+    """The prompt contract of a recipe for a base.
+
+    Raises: FixModel for a template of another family, or `max_tokens` above the model's limit.
+    """
+    template = None
+    if task.generates:
+        template = base.tokenizer.chat_template or PLAIN_TEMPLATE
+        if recipe.model.template_from is not None:
+            from transformers import AutoTokenizer
+
+            other = AutoTokenizer.from_pretrained(
+                locate(recipe.model.template_from), trust_remote_code=False
+            )
+            template = other.chat_template
+    wanted = recipe.model.max_tokens or base.longest_input
+    if wanted > base.longest_input:
+        raise FixModel(
+            "model.max_tokens",
+            f"it is {wanted}",
+            f"at most {base.longest_input} for {base.spec.id}",
+        )
+    return make_contract(base.tokenizer, template, end_tokens(base), wanted, recipe.model.overlong)
+
+
+def pad_id(base: Base) -> int:
+    """The padding token; masks tell it apart even where it equals the end token."""
+    for token in (base.tokenizer.pad_token_id, base.tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    return 0
+
+
+def _tokens(
+    recipe: Recipe, prepared: Prepared, contract: PromptContract, artefacts: Artefacts | None
+) -> Encoded:
+    splits = prepared.splits
+    indices = np.concatenate([splits.train, splits.validation])
+    place = recipe.data.train
+
+    def fresh() -> Encoded:
+        labels = prepared.facts.labels
+        return encode(prepared.table, contract, labels, place, [int(i) for i in indices])
+
+    if artefacts is None:
+        return fresh()
+    key = hash_value(
+        {
+            "stage": "tokens 1",
+            "data": prepared.fingerprint,
+            "recipe": recipe.data.model_dump(mode="json"),
+            "task": prepared.task.value,
+            "contract": contract.hash,
+            "labels": list(prepared.facts.labels.names),
+        }
+    )
+    shelf = artefacts.shelf(key)
+    if shelf is None:
+        import tempfile
+
+        encoded = fresh()
+        with tempfile.TemporaryDirectory() as temporary:
+            made = Path(temporary) / "tokens"
+            made.mkdir()
+            encoded.save(made)
+            shelf = artefacts.shelve(key, made)
+    return Encoded.load(shelf)
+
+
+def plan_of(shop: Workshop) -> planning.PlanResult:
+    """The plan as people and programs read it."""
+    splits = shop.prepared.splits
+    rows = {
+        **shop.prepared.report.rows,
+        "train": len(splits.train),
+        "validation": len(splits.validation),
+        "test": len(splits.test),
+    }
+    return planning.PlanResult(
+        task=shop.task,
+        rows=rows,
+        findings=(*shop.prepared.report.findings, *token_findings(shop.encoded, shop.contract)),
+        estimate={"memory_mb": shop.costs.memory_mb, "seconds": shop.costs.seconds},
+        legal={name: path.as_dict() for name, path in shop.legal.items()},
+        resolved=shop.recipe,
+        masked=planning.show_masks(shop.encoded, shop.base.tokenizer),
+        base=shop.base.spec.id,
+        notes=(*shop.prepared.notes, *shop.notes, *_sentences(shop)),
+    )
+
+
+def _sentences(shop: Workshop) -> list[str]:
+    timing = shop.timing
+    return [
+        f"{timing.steps} updates of {shop.recipe.train.batch_size} rows "
+        f"({timing.epochs:.1f} passes) at a learning rate of {timing.rate:g}",
+        f"weights in {shop.base.spec.precision} on {shop.device}",
+    ]
+
+
+def token_findings(encoded: Encoded, contract: PromptContract) -> list[Finding]:
+    """What tokenising cut or left out, and what share of the tokens is learnt."""
+    count, found = encoded.count, []
+    if count.truncated_rows:
+        found.append(
+            Finding(
+                "truncated",
+                Level.WARNING,
+                f"{count.truncated_rows} rows are longer than {contract.max_tokens} tokens; "
+                f"{count.truncated_tokens} tokens were cut off",
+                count.truncated_rows,
+                tuple(count.where_truncated),
+            )
+        )
+    if count.dropped_rows:
+        found.append(
+            Finding(
+                "dropped",
+                Level.WARNING,
+                f"{count.dropped_rows} rows were left out: nothing to learn was left of them",
+                count.dropped_rows,
+                tuple(count.where_dropped),
+            )
+        )
+    if encoded.learn is not None:
+        share = count.supervised / max(1, count.tokens)
+        found.append(
+            Finding(
+                "supervised",
+                Level.INFO,
+                f"{count.supervised} of {count.tokens} tokens ({share:.0%}) are learnt",
+                count.supervised,
+            )
+        )
+    return found

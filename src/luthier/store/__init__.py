@@ -1,0 +1,1 @@
+"""Floor 1: runs, artefacts, manifests and journals that survive a crash. No tensors."""

@@ -1,0 +1,1 @@
+"""The database of the store: its address, transactions, tables and queries."""

@@ -1,0 +1,122 @@
+"""Measures the validation rows, keeps the best parameters, and stops when nothing improves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from safetensors.torch import load_file, save_file
+
+from luthier.core.errors import NothingLearned
+from luthier.core.files import new_folder
+from luthier.models.network import Network
+from luthier.train.state import TrainingState
+from luthier.train.step import largest_move
+from luthier.train.watcher import Report, Stop
+
+Measure = Callable[[Network], dict[str, float]]
+
+
+@dataclass
+class KeepBest:
+    """Validates every `every` updates and before the first; the best parameters are kept on disk.
+
+    `metric` is the one that was asked for; when it is missing from a measurement that is an
+    error, never a reason to use another. `reads_private` says that scores steer training.
+    """
+
+    measure: Measure
+    metric: str
+    direction: Literal["higher", "lower"]
+    every: int
+    folder: Path
+    patience: int | None = None
+    best: float | None = None
+    best_step: int = 0
+    _misses: int = 0
+    reads_private: bool = True
+
+    def begin(self, state: TrainingState) -> None:
+        """Measures the state as it is, or takes up what an earlier call kept."""
+        kept = self.folder / "best.json"
+        if state.step and kept.is_file():
+            about = json.loads(kept.read_text(encoding="utf-8"))
+            self.best, self.best_step = about["value"], about["step"]
+            self._misses = sum(
+                1 for s, name, _ in state.curve if name == self._name and s > self.best_step
+            )
+        elif state.step == 0:
+            self._look(state)
+
+    def after(self, state: TrainingState, report: Report) -> Stop | None:
+        """Validates when it is time."""
+        if state.step % self.every:
+            return None
+        improved = self._look(state)
+        self._misses = 0 if improved else self._misses + 1
+        if self.patience is not None and self._misses >= self.patience:
+            return Stop(f"no better {self.metric} in {self._misses} validations")
+        return None
+
+    def end(self, state: TrainingState) -> None:
+        """Nothing to tidy."""
+
+    def restore(self, state: TrainingState) -> None:
+        """Puts the best parameters into the state."""
+        state.restore(load_file(str(self.folder / "best.safetensors")))
+
+    @property
+    def _name(self) -> str:
+        return f"validation {self.metric}"
+
+    def _look(self, state: TrainingState) -> bool:
+        state.network.mode(False, False)
+        found = self.measure(state.network)
+        for name, value in found.items():
+            state.note(f"validation {name}", value)
+        value = found[self.metric]
+        sign = 1.0 if self.direction == "higher" else -1.0
+        if self.best is not None and sign * value <= sign * self.best:
+            return False
+        self.best, self.best_step = value, state.step
+        with new_folder(self.folder) as place:
+            whole = {n: t.contiguous().cpu() for n, t in state.snapshot().items()}
+            save_file(whole, str(place / "best.safetensors"))
+            (place / "best.json").write_text(
+                json.dumps({"step": state.step, "metric": self.metric, "value": value}),
+                encoding="utf-8",
+            )
+        return True
+
+
+@dataclass
+class MustMove:
+    """Fails a run whose parameters stay where they were, as happens when an adapter is cut off."""
+
+    patience: int = 20
+
+    def begin(self, state: TrainingState) -> None:
+        """Remembers where the parameters are."""
+        self._before = state.snapshot()
+        self._from = state.step
+
+    def after(self, state: TrainingState, report: Report) -> None:
+        """Looks once, after the first few updates."""
+        if state.step - self._from == self.patience:
+            self._check(state)
+
+    def end(self, state: TrainingState) -> None:
+        """Looks again when training was shorter than that."""
+        if 3 <= state.step - self._from < self.patience:
+            self._check(state)
+
+    def _check(self, state: TrainingState) -> None:
+        if largest_move(self._before, dict(state.trainable)) == 0.0:
+            raise NothingLearned(
+                f"update {state.step}",
+                "no trained parameter has moved",
+                advice="check adapter.targets and train.learning_rate",
+            )

@@ -1,0 +1,86 @@
+"""`luthier init` writes a short recipe that can be read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from luthier.core.types import Task
+from luthier.recipe import load_recipe
+
+
+def test_what_was_seen_is_said(luthier, rows: Path) -> None:
+    ended = luthier("init", rows.name, "--yes")
+    assert ended.code == 0
+    assert "Task classify" in ended.out
+    assert "column 'label'" in ended.out
+    assert ended.out.strip().endswith("Wrote recipe.yaml")
+
+
+def test_recipe_is_short_and_valid(luthier, rows: Path, tmp_path: Path) -> None:
+    luthier("init", rows.name, "--yes")
+    path = tmp_path / "recipe.yaml"
+    recipe = load_recipe(path)
+    assert recipe.task is Task.CLASSIFY
+    assert recipe.name == "tickets"
+    assert recipe.data.train == "tickets.csv"
+    keys = [line for line in path.read_text(encoding="utf-8").splitlines() if line[:1] not in "#"]
+    assert len([line for line in keys if line.strip()]) == 4
+
+
+def test_json_answer(luthier, rows: Path) -> None:
+    answer = luthier("init", rows.name, "--json", "--out", "mine.yaml").json
+    assert answer["recipe"] == "mine.yaml"
+    assert answer["task"] == "classify"
+    assert answer["columns"] == {"text": ["text"], "label": "label", "separator": "\n"}
+    assert answer["seen"]
+
+
+def test_path_starts_at_the_recipe(luthier, rows: Path, tmp_path: Path) -> None:
+    assert luthier("init", rows.name, "--yes", "--out", "recipes/first.yaml").code == 0
+    recipe = load_recipe(tmp_path / "recipes" / "first.yaml")
+    assert recipe.data.train == "../tickets.csv"
+
+
+def test_files_beside_are_used(luthier, tmp_path: Path) -> None:
+    for part in ("train", "validation", "test"):
+        lines = [json.dumps({"text": f"{part} row {n}", "label": "ab"[n % 2]}) for n in range(6)]
+        (tmp_path / f"{part}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    luthier("init", "train.jsonl", "--yes")
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert (recipe.data.validation, recipe.data.test) == ("validation.jsonl", "test.jsonl")
+    assert recipe.name == tmp_path.name[:64]
+
+
+def test_unusual_columns_are_written_down(luthier, tmp_path: Path) -> None:
+    lines = [f"we were late again on day {n},{'gut' if n % 2 else 'böse'}" for n in range(20)]
+    path = tmp_path / "größen: 1.csv"
+    path.write_text("Wortlaut,Urteil\n" + "\n".join(lines), encoding="utf-8")
+    ended = luthier("init", path.name, "--yes")
+    assert ended.code == 0, ended.err
+    columns = load_recipe(tmp_path / "recipe.yaml").data.columns
+    assert (columns.text, columns.label) == ("Wortlaut", "Urteil")
+    assert load_recipe(tmp_path / "recipe.yaml").data.train == path.name
+
+
+def test_asked_task_wins(luthier, rows: Path, tmp_path: Path) -> None:
+    luthier("init", rows.name, "--yes", "--task", "adapt")
+    assert load_recipe(tmp_path / "recipe.yaml").task is Task.ADAPT
+
+
+def test_columns_that_do_not_tell_are_refused_with_the_key_to_set(luthier, tmp_path: Path) -> None:
+    lines = [f"{'xy'[n % 2]},{'pq'[n % 2]},a longer text with number {n}" for n in range(20)]
+    (tmp_path / "a.csv").write_text("one,two,text\n" + "\n".join(lines), encoding="utf-8")
+    ended = luthier("init", "a.csv", "--yes")
+    assert ended.code == 3 and "data.columns.label" in ended.err
+    assert not (tmp_path / "recipe.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["finance_messages", "healthcare_messages"])
+def test_starter_data(luthier, tmp_path: Path, name: str) -> None:
+    ended = luthier("init", f"starter:{name}", "--yes")
+    assert ended.code == 0, ended.err
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert (recipe.name, recipe.data.train) == (name, f"starter:{name}")
