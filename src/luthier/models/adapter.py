@@ -25,8 +25,13 @@ class AdapterSite:
 class Adapter(Protocol):
     """A way to make a frozen base trainable."""
 
-    name: str
-    top_layers: int | None
+    @property
+    def name(self) -> str:
+        """The published name, in short."""
+
+    @property
+    def top_layers(self) -> int | None:
+        """How many of the last layers are touched; None for all."""
 
     def attach(self, site: AdapterSite) -> nn.Module:
         """The model with its trainable parameters switched on.

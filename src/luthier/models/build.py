@@ -97,7 +97,7 @@ def assemble(base: Base, adapter: Adapter, head: Head, seed: int) -> Network:
     Raises: FixRecipe when the adapter does not fit the model.
     """
     causal = base.kind == "causal"
-    path = base.network.base_model_prefix if causal else ""
+    path = str(base.network.base_model_prefix) if causal else ""
     backbone = base.network.get_submodule(path) if path else base.network
     site = AdapterSite(
         base.network, backbone, path, find_stack(backbone), causal, derive(seed, "adapter")

@@ -18,8 +18,13 @@ from luthier.models.network import Network
 class Head(Protocol):
     """What a network is trained to answer."""
 
-    task: Task
-    labels: LabelSet
+    @property
+    def task(self) -> Task:
+        """What is answered."""
+
+    @property
+    def labels(self) -> LabelSet:
+        """The label set; empty for tasks without one."""
 
     def output_layer(self, width: int) -> nn.Module | None:
         """A fresh output layer on hidden states of `width`, or None for the model's own."""

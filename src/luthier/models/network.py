@@ -45,7 +45,7 @@ class Network(nn.Module):
     @property
     def plain(self) -> Any:
         """The Hugging Face model inside the PEFT wrapper, adapters injected."""
-        inner = self.model
+        inner: Any = self.model
         return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
     @property

@@ -77,7 +77,7 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
 
     Raises: FixRecipe for an override without `=` or through something that is no section.
     """
-    merged = _plain(content)
+    merged: dict[str, Any] = _plain(content)
     for override in overrides:
         key, sign, value = override.partition("=")
         if not sign or not key.strip():

@@ -172,7 +172,7 @@ def _frequent(shop: Workshop, exam: Exam, rows: NDArray[np.int64]) -> Prediction
     assert isinstance(train, np.ndarray) and isinstance(exam.encoded.targets, np.ndarray)
     share = np.asarray(train[shop.part(shop.prepared.splits.train)].mean(0), np.float64)
     chances = np.tile(share, (len(rows), 1))
-    truth = np.asarray(exam.encoded.targets[exam.examples] > 0.5)
+    truth = np.asarray(exam.encoded.targets[exam.examples], np.float32) > 0.5
     return MultilabelPredictions(shop.head.labels.names, truth, chances, rows)
 
 

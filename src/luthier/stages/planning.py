@@ -245,7 +245,7 @@ def _activation_bytes(network: Network, tokens: float, whole: bool) -> float:
     width, layers = config.hidden_size, network.stack.layers
     inner = getattr(config, "intermediate_size", 4 * width)
     kept = 8 * width + 2 * inner + (2 * inner if whole else 0)
-    return 4.0 * tokens * layers * kept
+    return float(4.0 * tokens * layers * kept)
 
 
 def _pad(network: Network) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,7 +116,7 @@ def open_base(recipe: Recipe, task: Task, progress: Progress) -> Base:
     progress.start("loading the base model", None, "")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = recipe.model.precision
-    chosen = best_precision(device, None) if precision == "auto" else precision
+    chosen: Any = best_precision(device, None) if precision == "auto" else precision
     return load_base(base_spec(recipe.model, task, chosen, device), task)
 
 

@@ -55,4 +55,4 @@ def default_rate(width: int, batch_size: int, rate_factor: float, causal: bool) 
     """
     by_batch = min(2.0, max(0.5, math.sqrt(batch_size / 32)))
     power = 0.781 if causal else 0.0775
-    return 5e-5 * (2000 / width) ** power * rate_factor * by_batch
+    return float(5e-5 * (2000 / width) ** power * rate_factor * by_batch)

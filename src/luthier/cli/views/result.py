@@ -9,7 +9,7 @@ from luthier.cli.answers import show_table, shown
 from luthier.cli.listener import span
 
 if TYPE_CHECKING:
-    from luthier.stages.run import RunResult
+    from luthier.stages.api import RunResult
 
 
 def show_result(result: RunResult, brief: bool) -> None:

@@ -49,7 +49,7 @@ class Ia3Scales:
                 "name them in adapter.targets and adapter.feedforward",
             )
         torch.manual_seed(site.seed)
-        return get_peft_model(
+        model: nn.Module = get_peft_model(
             site.model,  # type: ignore[arg-type]
             IA3Config(
                 target_modules=sorted({*attention, *inner}),
@@ -57,6 +57,7 @@ class Ia3Scales:
                 task_type=TaskType.CAUSAL_LM if site.causal else TaskType.FEATURE_EXTRACTION,
             ),
         )
+        return model
 
     def rate_factor(self) -> float:
         """IA3 trains scales near one and bears a larger rate (Liu et al. 2022, appendix)."""

@@ -37,7 +37,7 @@ class LowRank:
         """
         names = targets_of(site, self.targets, self.top_layers)
         torch.manual_seed(site.seed)
-        return get_peft_model(
+        model: nn.Module = get_peft_model(
             site.model,  # type: ignore[arg-type]
             LoraConfig(
                 r=self.rank,
@@ -49,6 +49,7 @@ class LowRank:
                 task_type=TaskType.CAUSAL_LM if site.causal else TaskType.FEATURE_EXTRACTION,
             ),
         )
+        return model
 
     def rate_factor(self) -> float:
         """Ten times the full rate (Schulman et al. 2025, "LoRA Without Regret")."""

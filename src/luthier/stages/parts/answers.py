@@ -95,7 +95,7 @@ def to_predictions(
         return ClassPredictions(labels.names, truth_of(exam), np.stack(scores), rows)
     if task is Task.MULTILABEL:
         assert isinstance(exam.encoded.targets, np.ndarray)
-        truth = np.asarray(exam.encoded.targets[exam.examples] > 0.5)
+        truth = np.asarray(exam.encoded.targets[exam.examples], np.float32) > 0.5
         return MultilabelPredictions(labels.names, truth, np.stack(scores), rows)
     if task is Task.REGRESS:
         assert isinstance(exam.encoded.targets, np.ndarray)

@@ -30,8 +30,8 @@ def keep_prefix(
     lengths = np.zeros(len(exam.encoded.ids), np.int64)
     sides = (0, 1) if exam.encoded.task is Task.PREFER else (0,)
     for side in sides:
-        index = len(sides) * exam.examples + side
-        lengths[index] = exam.encoded.ids.lengths[index]
+        own = len(sides) * exam.examples + side
+        lengths[own] = exam.encoded.ids.lengths[own]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     width = int(network.plain.config.hidden_size)
     network.mode(False, False)
