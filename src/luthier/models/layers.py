@@ -37,7 +37,7 @@ class _Passthrough(nn.Module):
         return inputs_embeds
 
 
-class _Reached(Exception):  # noqa: N818
+class _Reached(Exception):
     """Carries the hidden states out of a forward pass that is not needed any further."""
 
     def __init__(self, hidden: Tensor) -> None:

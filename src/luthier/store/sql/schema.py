@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
@@ -12,6 +13,9 @@ from luthier.core.errors import RepairStore
 from luthier.store.sql.address import shown
 from luthier.store.sql.database import Database
 from luthier.store.sql.tables import HEAD, METADATA, VERSION_TABLE
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -54,7 +58,6 @@ def _version(connection: Connection, database: Database) -> str | None:
 def _upgrade(connection: Connection, database: Database) -> None:
     # Heavy to import, and needed only when something has to change.
     from alembic import command
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     if not database.is_sqlite:
@@ -63,9 +66,7 @@ def _upgrade(connection: Connection, database: Database) -> None:
     version = _version(connection, database)
     if version == HEAD:
         return
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = migrations(connection)
     known = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
     if version is not None and version not in known:
         raise RepairStore(
@@ -75,3 +76,13 @@ def _upgrade(connection: Connection, database: Database) -> None:
             "install the newer Luthier that wrote it",
         )
     command.upgrade(config, "head")
+
+
+def migrations(connection: Connection) -> Config:
+    """How Alembic finds the steps and runs them on an open connection."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
