@@ -62,8 +62,8 @@ class Data(Section):
     """A file of its own for the last evaluation; left out, rows are taken from `train`."""
     format: Literal["auto", "csv", "tsv", "json", "jsonl", "parquet", "text"] = "auto"
     """The file format; `auto` goes by the file name."""
-    encoding: str = "utf-8"
-    """The character encoding of text files."""
+    encoding: str | None = None
+    """The character encoding of text files; left out, UTF-8, or UTF-16 where the file says so."""
     columns: Columns = Columns()
     """Which column holds what."""
     split: Split = Split()

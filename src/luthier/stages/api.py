@@ -171,10 +171,12 @@ def _work(
                 "the state is saved",
                 advice=f"luthier runs resume {folder.name}",
             )
-        found = evaluate_stage(shop, trained, progress)
         if record is None:
+            # Of several processes the first evaluates and writes; the others are done here.
             shutil.rmtree(folder, ignore_errors=True)
-            return _result("", folder, shop, found, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            return RunResult("", folder, shop.task.value, {}, folder, seconds)
+        found = evaluate_stage(shop, trained, progress)
         return _finish(record, shop, trained, found, store, time.perf_counter() - started)
     except ResumeLater as error:
         _mark(record, store, "interrupted", str(error))

@@ -32,6 +32,7 @@ from luthier.stages.parts.answers import (
     truth_of,
 )
 from luthier.stages.parts.generation import written
+from luthier.stages.parts.harness import run_harness
 from luthier.stages.parts.keeping import untouched
 from luthier.stages.training import Trained
 from luthier.stages.workshop import Workshop
@@ -54,6 +55,7 @@ class Evaluated:
     tuned: str = "tuned model"
     absent: dict[str, dict[str, str]] = field(default_factory=dict)
     forgetting: dict[str, float] = field(default_factory=dict)
+    harness: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def metrics(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ class Evaluated:
             },
             "baselines": {n: m for n, m in plain.items() if n not in (self.base, self.tuned)},
             "forgetting": self.forgetting,
+            "harness": self.harness,
         }
 
 
@@ -105,6 +108,7 @@ def evaluate(shop: Workshop, trained: Trained, progress: Progress) -> Evaluated:
         base=base,
         absent={n: absent(p) for n, p in models.items()},
         forgetting=_forgetting(shop, progress),
+        harness=run_harness(shop.network, shop.base, evaluate_section.harness),
         notes=_notes(shop, exam, encoded),
     )
 

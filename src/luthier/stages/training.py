@@ -10,16 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from luthier.core.errors import FixRecipe, LowerMemory, nearest
+from luthier.core.errors import FixRecipe, LowerMemory
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.batches import EpochBatches
 from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LinearProbe
-from luthier.evaluate.measure import metric, metrics_of, names_of, primary
+from luthier.evaluate.measure import metric, metrics_of
 from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
+from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.answers import Exam, features, score_all, to_predictions, truth_of
 from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.workshop import Workshop
@@ -52,28 +53,6 @@ class Trained:
     def interrupted(self) -> bool:
         """Whether a person stopped it."""
         return self.state.stopped == INTERRUPTED
-
-
-def selection_metric(task: Task, wanted: str) -> str:
-    """The metric that chooses the best checkpoint.
-
-    `auto` is the task's main metric; for written answers the likelihood of the references, which
-    needs no generation while training. A metric that was asked for is never replaced.
-
-    Raises: FixRecipe for a name the task does not have.
-    """
-    if wanted == "auto":
-        return "bits_per_byte" if task is Task.INSTRUCT else primary(task)
-    known = names_of(task)
-    if wanted not in known:
-        near = nearest(wanted, known)
-        raise FixRecipe(
-            "evaluate.metric",
-            f"{wanted!r} is no metric of the task {task.value}",
-            f"one of {', '.join(known)}",
-            f"did you mean {near!r}?" if near else "",
-        )
-    return wanted
 
 
 def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:

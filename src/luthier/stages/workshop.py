@@ -25,6 +25,7 @@ from luthier.models.network import Network
 from luthier.models.probe import best_precision
 from luthier.recipe.recipe import Recipe
 from luthier.stages import planning
+from luthier.stages.combinations import refuse_impossible
 from luthier.stages.parts.answers import Exam
 from luthier.stages.prepare import Prepared, prepare
 from luthier.store.artefacts import Artefacts
@@ -92,6 +93,7 @@ def set_up(
     """
     prepared = prepare(recipe, base_folder, folder, progress)
     base = open_base(recipe, prepared.task, progress)
+    refuse_impossible(recipe, prepared.task, base)
     contract = open_contract(recipe, base, prepared.task)
     adapter = build_adapter(recipe.adapter)
     network = assemble(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from luthier.core.errors import FixData
 from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
-from luthier.data.feed.example import Example, examples_of
+from luthier.data.feed.example import Example, Numbered, examples_of
 from luthier.data.feed.labels import LabelSet
 from luthier.data.feed.ragged import Ragged
 
@@ -136,11 +136,11 @@ def encode(
     count = EncodeCount()
     examples: list[Example] = []
     for block in _blocks(chosen, 1000):
-        numbered = [(i, table.row(i)) for i in block]
+        numbered = [Numbered(i, table.source_row(i), table.row(i)) for i in block]
         for example in examples_of(numbered, table.task, contract, labels, place):
             source = table.source_row(example.row)
             if _count(example, count, source, contract, place):
-                examples.append(example)
+                examples.append(example.compact())
     count.rows = len({e.row for e in examples})
     if not examples:
         raise FixData(place, "no row is left to learn from", advice="see the data report")

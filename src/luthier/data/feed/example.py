@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
 from luthier.data.feed.labels import LabelSet, tags_from_spans
 
-Numbered = Sequence[tuple[int, Mapping[str, Any]]]
+Tokens: TypeAlias = Sequence[int] | NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A canonical row with its table index and its 1-based number in the source file."""
+
+    index: int
+    source: int
+    row: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -18,8 +30,8 @@ class Example:
     """Tokens of one row; `cut` counts the tokens that did not fit."""
 
     row: int
-    ids: tuple[Sequence[int], ...]
-    learn: tuple[Sequence[int], ...] = ()
+    ids: tuple[Tokens, ...]
+    learn: tuple[Tokens, ...] = ()
     target: Any = None
     offsets: Sequence[tuple[int, int]] = ()
     weight: float = 1.0
@@ -29,24 +41,32 @@ class Example:
     def supervised(self) -> int:
         """Tokens, or answers, that the loss reads."""
         if not self.learn:
-            if isinstance(self.target, list) and self.offsets:
+            if isinstance(self.target, list) and len(self.offsets):
                 return sum(tag >= 0 for tag in self.target)
-            return 1 if self.ids[0] else 0
-        counts = [sum(mask) for mask in self.learn]
+            return 1 if len(self.ids[0]) else 0
+        counts = [int(np.sum(mask)) for mask in self.learn]
         return min(counts) and sum(counts)
+
+    def compact(self) -> Example:
+        """The same in small arrays, so that a large file does not become a list of objects."""
+        return replace(
+            self,
+            ids=tuple(np.asarray(ids, np.int32) for ids in self.ids),
+            learn=tuple(np.asarray(mask, np.uint8) for mask in self.learn),
+        )
 
 
 def examples_of(
-    numbered: Numbered, task: Task, contract: PromptContract, labels: LabelSet, place: str
+    numbered: Sequence[Numbered], task: Task, contract: PromptContract, labels: LabelSet, place: str
 ) -> Iterator[Example]:
     """The examples of some rows, in order; raw text may give several per row."""
     if task is Task.INSTRUCT:
-        yield from (_conversation(i, row, contract) for i, row in numbered)
+        yield from (_conversation(n.index, n.row, contract) for n in numbered)
     elif task is Task.PREFER:
-        yield from (_pair(i, row, contract) for i, row in numbered)
+        yield from (_pair(n.index, n.row, contract) for n in numbered)
     elif task is Task.ADAPT:
-        for i, row in numbered:
-            yield from _raw(i, row, contract)
+        for n in numbered:
+            yield from _raw(n.index, n.row, contract)
     else:
         yield from _labelled(numbered, task, contract, labels, place)
 
@@ -80,16 +100,16 @@ def encode_prompt(
 
 
 def _labelled(
-    numbered: Numbered, task: Task, contract: PromptContract, labels: LabelSet, place: str
+    numbered: Sequence[Numbered], task: Task, contract: PromptContract, labels: LabelSet, place: str
 ) -> Iterator[Example]:
-    encoded = encode_texts([str(row["text"]) for _, row in numbered], contract)
-    for (index, row), example in zip(numbered, encoded, strict=True):
+    encoded = encode_texts([str(n.row["text"]) for n in numbered], contract)
+    for n, example in zip(numbered, encoded, strict=True):
         yield Example(
-            index,
+            n.index,
             example.ids,
-            target=_target(row, task, example.offsets, labels, f"{place}, row {index + 1}"),
+            target=_target(n.row, task, example.offsets, labels, f"{place}, row {n.source}"),
             offsets=example.offsets if task is Task.TAG else (),
-            weight=_weight(row),
+            weight=_weight(n.row),
             cut=example.cut,
         )
 

@@ -1,0 +1,63 @@
+"""Combinations of recipe, task and base that cannot work, refused before anything is trained."""
+
+from __future__ import annotations
+
+from luthier.core.errors import FixRecipe, nearest
+from luthier.core.types import Task
+from luthier.evaluate.measure import names_of, primary
+from luthier.models.base import Base
+from luthier.recipe.recipe import Recipe
+from luthier.stages.parts.harness import check_harness
+
+
+def refuse_impossible(recipe: Recipe, task: Task, base: Base) -> None:
+    """Raises on the first contradiction.
+
+    Raises: FixRecipe naming the key, InstallExtra for a missing package.
+    """
+    selection_metric(task, recipe.evaluate.metric)
+    check_harness(recipe.evaluate.harness, base)
+    if recipe.train.objective != "auto" and task is not Task.PREFER:
+        raise FixRecipe(
+            "train.objective",
+            f"{recipe.train.objective!r} is a loss of preference tuning and the task is {task}",
+            advice="leave it out, or give rows with prompt, chosen and rejected",
+        )
+    if recipe.adapter.kind == "full" and recipe.model.quantize != "none":
+        raise FixRecipe(
+            "adapter.kind",
+            f"full fine-tuning of a base held in {recipe.model.quantize} is not possible",
+            advice="set adapter.kind: lora, or model.quantize: none",
+        )
+    if recipe.adapter.kind == "none" and task.generates:
+        raise FixRecipe(
+            "adapter.kind",
+            f"with 'none' a {task} task has nothing to train: it has no output layer of its own",
+            "lora, ia3 or full",
+        )
+    if recipe.model.template_from is not None and not task.generates:
+        raise FixRecipe(
+            "model.template_from", f"a {task} task has no chat template", advice="leave it out"
+        )
+
+
+def selection_metric(task: Task, wanted: str) -> str:
+    """The metric that chooses the best checkpoint.
+
+    `auto` is the task's main metric; for written answers the likelihood of the references, which
+    needs no generation while training. A metric that was asked for is never replaced.
+
+    Raises: FixRecipe for a name the task does not have.
+    """
+    if wanted == "auto":
+        return "bits_per_byte" if task is Task.INSTRUCT else primary(task)
+    known = names_of(task)
+    if wanted not in known:
+        near = nearest(wanted, known)
+        raise FixRecipe(
+            "evaluate.metric",
+            f"{wanted!r} is no metric of the task {task.value}",
+            f"one of {', '.join(known)}",
+            f"did you mean {near!r}?" if near else "",
+        )
+    return wanted
