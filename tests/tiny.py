@@ -31,7 +31,6 @@ from luthier.models.network import Network
 from luthier.recipe.train import Train
 from luthier.stages.parts.answers import Exam, score_all
 from luthier.stages.parts.prefix import keep_prefix
-from luthier.stages.workshop import pad_id
 from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
 from luthier.train.schedule import RateSchedule
@@ -40,7 +39,42 @@ from luthier.train.step import Step
 from luthier.train.updates.rules import Descent
 from luthier.train.watcher import Watcher
 
-WORDS = ["the", "bank", "pays", "a", "card", "fee", "today", "and", "my", "loan", "was", "late", "again", "please", "send", "new", "money", "back", "now", "patient", "has", "fever", "pain", "in", "left", "arm", "no", "cough", "since", "monday", "takes", "iron", "tablets", "daily"]
+WORDS = [
+    "the",
+    "bank",
+    "pays",
+    "a",
+    "card",
+    "fee",
+    "today",
+    "and",
+    "my",
+    "loan",
+    "was",
+    "late",
+    "again",
+    "please",
+    "send",
+    "new",
+    "money",
+    "back",
+    "now",
+    "patient",
+    "has",
+    "fever",
+    "pain",
+    "in",
+    "left",
+    "arm",
+    "no",
+    "cough",
+    "since",
+    "monday",
+    "takes",
+    "iron",
+    "tablets",
+    "daily",
+]
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content or '' }}"
     "{% for call in m.tool_calls or [] %}<call>{{ call.function.name }} "
@@ -296,7 +330,7 @@ def make_bench(
         base.tokenizer, template if task.generates else None, end_tokens(base), max_tokens
     )
     encoded = encode(table, contract, labels, "rows")
-    plan = BatchPlan(batch_size=8, seed=seed, pad_id=pad_id(base))
+    plan = BatchPlan(batch_size=8, seed=seed, pad_id=int(base.tokenizer.pad_token_id))
     return Bench(base, network, chosen, head, contract, encoded, plan, table, facts)
 
 

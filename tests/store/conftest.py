@@ -60,10 +60,11 @@ def postgres_server() -> Iterator[str]:
 
     def call(program: str, *arguments: str) -> None:
         command = [*user, str(binaries / program), "-D", str(data), *arguments]
-        done = subprocess.run(
-            command, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=(home / "errors").open("ab"), timeout=120,
-        )  # fmt: skip
+        with (home / "errors").open("ab") as errors:
+            done = subprocess.run(
+                command, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=errors, timeout=120,
+            )  # fmt: skip
         assert done.returncode == 0, (home / "errors").read_text()
 
     call("initdb", "-U", "tester", "-A", "scram-sha-256", f"--pwfile={word}", "-N")

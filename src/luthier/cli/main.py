@@ -30,3 +30,6 @@ for member in (initialise, plan, run, predict, evaluate):
 runs.add(app)
 for member in (doctor, schema):
     member.add(app)
+
+if __name__ == "__main__":
+    app()

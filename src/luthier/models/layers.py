@@ -113,12 +113,18 @@ def can_cut(backbone: nn.Module) -> str | None:
     """Why the model cannot be cut at a layer, or None when it can.
 
     Known are BERT-like encoders (embeddings as one module, no relative positions across layers)
-    and Llama-like decoders that take `inputs_embeds`.
+    and Llama-like decoders that take `inputs_embeds` as they are. Layers must be of one type, as
+    models look the type up by a layer's place, which a cut shifts.
     """
-    kind = getattr(backbone.config, "model_type", "")
+    config = backbone.config
+    kind = getattr(config, "model_type", "")
+    if len(set(getattr(config, "layer_types", None) or [])) > 1:
+        return "its layers are of several types"
+    if getattr(config, "embedding_size", None) not in (None, config.hidden_size):
+        return "it projects its embeddings before the first layer"
     if kind in ("bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert"):
         return None
-    if kind in ("llama", "mistral", "qwen2", "qwen3", "smollm3", "granite"):
+    if kind in ("llama", "mistral", "qwen2", "qwen3", "smollm3"):
         return None
     return f"cutting a model of type {kind!r} at a layer is not proved equal"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from luthier.core.errors import FixRecipe, nearest
+import importlib.util
+from collections.abc import Sequence
+
+from luthier.core.errors import FixRecipe, nearest, need_extra
 from luthier.core.types import Task
 from luthier.evaluate.measure import names_of, primary
 from luthier.models.base import Base
 from luthier.recipe.recipe import Recipe
-from luthier.stages.parts.harness import check_harness
 
 
 def refuse_impossible(recipe: Recipe, task: Task, base: Base) -> None:
@@ -61,3 +63,16 @@ def selection_metric(task: Task, wanted: str) -> str:
             f"did you mean {near!r}?" if near else "",
         )
     return wanted
+
+
+def check_harness(tasks: Sequence[str], base: Base) -> None:
+    """Refuses harness tasks that could not be run after training.
+
+    Raises: InstallExtra without the package, FixRecipe for an encoder.
+    """
+    if not tasks:
+        return
+    if base.kind != "causal":
+        raise FixRecipe("evaluate.harness", "the harness measures causal language models only")
+    if importlib.util.find_spec("lm_eval") is None:
+        raise need_extra("harness", "lm-eval", "evaluate.harness")

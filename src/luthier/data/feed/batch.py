@@ -60,4 +60,10 @@ class LogicalBatch:
     @property
     def tokens(self) -> int:
         """Real tokens in the batch, padding not counted."""
-        return sum(int(m.mask.sum()) if m.mask is not None else m.ids.numel() for m in self.micro)
+        return sum(_real_tokens(m) for m in self.micro)
+
+
+def _real_tokens(batch: Batch) -> int:
+    if batch.segments is not None:
+        return int((batch.segments >= 0).sum())
+    return int(batch.mask.sum()) if batch.mask is not None else batch.ids.numel()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
-from luthier.core.errors import FixRecipe, need_extra
+from luthier.core.errors import FixRecipe
 from luthier.models.base import Base
 from luthier.models.network import Network
 from luthier.stages.parts.keeping import untouched
@@ -25,19 +24,6 @@ def run_harness(network: Network, base: Base, tasks: Sequence[str]) -> dict[str,
     with untouched(network, base) as plain:
         found |= _measure(plain, base, tasks, "base")
     return found | _measure(network, base, tasks, "tuned")
-
-
-def check_harness(tasks: Sequence[str], base: Base) -> None:
-    """Refuses harness tasks that could not be run after training.
-
-    Raises: InstallExtra without the package, FixRecipe for an encoder.
-    """
-    if not tasks:
-        return
-    if base.kind != "causal":
-        raise FixRecipe("evaluate.harness", "the harness measures causal language models only")
-    if importlib.util.find_spec("lm_eval") is None:
-        raise need_extra("harness", "lm-eval", "evaluate.harness")
 
 
 def _measure(network: Network, base: Base, tasks: Sequence[str], which: str) -> dict[str, float]:
