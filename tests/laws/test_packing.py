@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import Bench, furthest, losses_of, make_bench
 
 from luthier.core.types import Task
 from luthier.data.feed.batch import Batch
 from luthier.models.heads.language import token_nll
+from tiny import Bench, furthest, losses_of, make_bench
 
 
 def _packed(bench: Bench, tokens: int = 96) -> Batch:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import bert_config, furthest, llama_config, losses_of, make_bench, random_model
 
 from luthier.core.types import Task
 from luthier.models.adapter import Adapter, lowest_trained
 from luthier.models.adapters.full import FullParameters
 from luthier.models.adapters.lora import LowRank
 from luthier.models.layers import can_cut, find_stack, run_prefix, upper_part
+from tiny import bert_config, furthest, llama_config, losses_of, make_bench, random_model
 
 ADAPTERS: dict[str, Adapter] = {
     "lora-1": LowRank(rank=4, top_layers=1),

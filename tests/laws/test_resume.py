@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import Bench, make_bench, same_bits
 
 from luthier.core.types import Task
 from luthier.models.adapters.lora import LowRank
@@ -18,6 +17,7 @@ from luthier.train.state import Budget, TrainingState
 from luthier.train.watcher import Report
 from luthier.train.watchers.checkpoint import INTERRUPTED, KeepState
 from luthier.train.watchers.validate import KeepBest
+from tiny import Bench, make_bench, same_bits
 
 STEPS = 7
 KINDS = ("adamw", "sgd", "adafactor", "lion")

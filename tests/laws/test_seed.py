@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import furthest, make_bench, same_bits
 from torch import Tensor
 
 from luthier.core.types import Task
@@ -16,6 +15,7 @@ from luthier.train.fit import fit
 from luthier.train.schedule import RateSchedule
 from luthier.train.state import Budget, TrainingState
 from luthier.train.watcher import Report, Stop
+from tiny import furthest, make_bench, same_bits
 
 
 def _weights(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -116,7 +117,7 @@ def can_cut(backbone: nn.Module) -> str | None:
     and Llama-like decoders that take `inputs_embeds` as they are. Layers must be of one type, as
     models look the type up by a layer's place, which a cut shifts.
     """
-    config = backbone.config
+    config: Any = backbone.config
     kind = getattr(config, "model_type", "")
     if len(set(getattr(config, "layer_types", None) or [])) > 1:
         return "its layers are of several types"
