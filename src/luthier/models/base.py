@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -116,13 +117,14 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
         loader = AutoModelForCausalLM if kind == "causal" else AutoModel
         if kind == "encoder" and _accepts_pooler(config):
             options["add_pooling_layer"] = False
-        network = loader.from_pretrained(
+        network, found = loader.from_pretrained(
             place,
             config=config,
             trust_remote_code=False,
             use_safetensors=True,
             dtype=getattr(torch, spec.precision),
             attn_implementation=spec.attention,
+            output_loading_info=True,
             **options,
             **_quantization(spec),
         )
@@ -137,11 +139,23 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
             "a model folder or hub id with config.json and safetensors weights",
             f"without a network use {' or '.join(EMBEDDED)}",
         ) from error
+    _refuse_gaps(f"model {spec.id}", tokenizer, found["missing_keys"])
     network.requires_grad_(False)
     network.eval()
     if spec.quantize == "none":
         network.to(spec.device)
     return Base(spec, network, tokenizer, config, kind, _hash(place, spec, config))
+
+
+def _refuse_gaps(place: str, tokenizer: Any, missing: Iterable[str]) -> None:
+    """Weights and words that are missing would silently be made up."""
+    # Poolers are not used here, and masked language models come without one.
+    gaps = sorted(name for name in missing if "pooler" not in name)
+    if gaps:
+        more = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
+        raise FixModel(place, f"the weights lack {gaps[0]}{more}", advice="copy the model again")
+    if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
+        raise FixModel(place, "its tokenizer has no words", "a folder with a tokenizer.json")
 
 
 def _kind(config: Any, task: Task, name: str) -> Literal["encoder", "causal"]:

@@ -20,7 +20,12 @@ def check_weights(folder: Path) -> None:
     files = sorted(folder.glob("*.safetensors"))
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        wanted = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        try:
+            wanted = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FixModel(
+                str(index), "this is no index of weights", advice="copy it again"
+            ) from error
         missing = sorted(wanted - {f.name for f in files})
         if missing:
             raise FixModel(str(index), f"{', '.join(missing)} is missing", advice="copy it again")

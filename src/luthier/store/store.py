@@ -6,13 +6,12 @@ import json
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from luthier.core.errors import CheckRun, nearest
+from luthier.core.errors import CheckRun, RepairStore, nearest
 from luthier.core.files import disk_errors
 from luthier.core.home import default_home
 from luthier.store.artefacts import Artefacts
@@ -35,6 +34,8 @@ from luthier.store.sql.database import Database
 from luthier.store.sql.schema import bring_up
 
 __all__ = ["CurvePoint", "MetricRow", "RunRecord", "Status", "Store"]
+
+_IDS_TRIED = 1000
 
 
 class Store(Measures):
@@ -77,12 +78,17 @@ class Store(Measures):
         """
         json.dumps([recipe, facts])
         owner, moment = Owner.current(), datetime.now(UTC)
-        while True:
+        for _ in range(_IDS_TRIED):
             row = rows.new(id_at(moment), moment, owner)
             row |= {"name": name, "task": task, "recipe": recipe, "facts": facts}
             if self._begin(row):
                 return self.find(row["id"])
             moment += TICK
+        raise RepairStore(
+            str(self.folder / "runs"),
+            f"the next {_IDS_TRIED} ids are taken",
+            advice="check the clock of this machine",
+        )
 
     def find(self, run: str) -> RunRecord:
         """The run with this id or its beginning (4 characters or more), folder, or "last".
@@ -104,14 +110,14 @@ class Store(Measures):
         Raises: CheckRun for an unknown status.
         """
         _check_status(status or "running")
-        kept = {"interrupted": ("interrupted", "running")}.get(status or "", (status,))
-
-        def newest(connection: Connection) -> list[RunRecord]:
-            found = rows.newest(connection, kept if status else STATUSES)
-            records = (run_of(row, self._path(row["id"])) for row in found)
-            return list(islice((r for r in records if status in (None, r.status)), limit))
-
-        return self._database.read(newest)
+        kept = STATUSES if status is None else (status,)
+        if status == "interrupted":
+            kept = ("interrupted", "running")
+        # Whether a run is still running is known only after its row was read.
+        first = None if status in ("interrupted", "running") else limit
+        found = self._database.read(lambda c: rows.newest(c, kept, first))
+        runs = [run_of(row, self._path(row["id"])) for row in found]
+        return [run for run in runs if status in (None, run.status)][:limit]
 
     def set_status(self, run_id: str, status: Status, reason: str = "") -> None:
         """Sets the status and why; "running" makes this process the one that works on the run.

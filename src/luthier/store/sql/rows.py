@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -79,11 +79,12 @@ def ids(connection: Connection) -> list[str]:
     return list(connection.execute(query.order_by(*_newest_first())).scalars())
 
 
-def newest(connection: Connection, statuses: Sequence[Any]) -> Iterator[RowMapping]:
-    """The rows with one of the statuses, the newest first, as they are needed."""
+def newest(
+    connection: Connection, statuses: Sequence[str], limit: int | None
+) -> Sequence[RowMapping]:
+    """The newest `limit` rows (None: all) with one of the statuses, the newest first."""
     query = select(RUNS).where(RUNS.c.deleted.is_(False), RUNS.c.status.in_(statuses))
-    streamed = query.order_by(*_newest_first()).execution_options(yield_per=100)
-    yield from connection.execute(streamed).mappings()
+    return connection.execute(query.order_by(*_newest_first()).limit(limit)).mappings().all()
 
 
 def being_deleted(connection: Connection) -> list[str]:
@@ -94,7 +95,8 @@ def being_deleted(connection: Connection) -> list[str]:
 def insert(connection: Connection, values: Values) -> bool:
     """Adds a run; False when its id is taken."""
     statement = _insert(connection, RUNS).values(values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    # Not rowcount: drivers need not tell it for an insert.
+    return connection.execute(statement.returning(RUNS.c.id)).first() is not None
 
 
 def change(connection: Connection, run_id: str, values: Values) -> None:
