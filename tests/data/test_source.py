@@ -65,6 +65,12 @@ def test_every_spelling_of_the_rows_reads_the_same(name: str, tmp_path: Path) ->
     assert read(put(tmp_path / name, WRITTEN[name])) == ROWS
 
 
+@pytest.mark.parametrize("value", [[1, 2], [], ["x"]])
+def test_lines_may_hold_lists_of_their_own(value: list[Any], tmp_path: Path) -> None:
+    rows = [{"text": "a", "items": value or ["y"]}, {"text": "b", "items": value}]
+    assert read(put(tmp_path / "a.json", "".join(json.dumps(r) + "\n" for r in rows))) == rows
+
+
 def test_rows_are_numbered_as_in_the_file(tmp_path: Path) -> None:
     source = open_source(str(put(tmp_path / "gaps.jsonl", '{"text": "a"}\n\n{"text": "b"}\n')))
     assert [number for number, _ in source.rows()] == [1, 3]
@@ -158,6 +164,7 @@ FAULTS = {
     "digits.json": ('[{"a": ' + "1" * 5000 + "}]", "cannot be read"),
     "deep.jsonl": ("[" * 100_000, "nested too deeply"),
     "deep.json": ('[{"a": ' + "[" * 100_000, "nested too deeply"),
+    "twice.json": ('[{"a": 1}]\n[{"a": 2}]', "line 2: there is more after the end of the list"),
     "other.json": ('{"name": "x",\n "list": 3}', "no list of rows"),
     "latin.csv": ("text,label\nabc,x\ncafé,y\n".encode("latin-1"), "line 3: the byte at offset 20"),
     "wide.jsonl": ('{"text": "a"}\n'.encode("utf-16-le"), "data.encoding"),

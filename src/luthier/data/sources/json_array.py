@@ -31,46 +31,43 @@ class JsonArray:
 
         Raises: FixData for broken JSON (line) or a document without a list of rows.
         """
-        if self._is_lines():
-            yield from JsonLines(self.path, self.place, self._encoding).rows()
-            return
         with open_text(self.path, self._encoding) as file:
             text = _Scanner(file, self.place)
-            self._enter(text)
-            number = 0
-            while text.peek() != "]":
-                number += 1
-                yield number, as_row(text.value(), f"{self.place}, row {number}")
-                if text.peek() == ",":
-                    text.skip(",")
-                elif text.peek() != "]":
-                    raise text.fault("a comma or a closing bracket is missing")
+            bare = text.peek() == "["
+            if self._enter(text):
+                yield from self._elements(text)
+                if bare and text.peek():
+                    raise text.fault("there is more after the end of the list")
+                return
+        yield from JsonLines(self.path, self.place, self._encoding).rows()
 
-    def _is_lines(self) -> bool:
-        with open_text(self.path, self._encoding) as file:
-            for line in file:
-                if line.strip(_SPACE):
-                    return _whole_object(line)
-        return False
+    def _elements(self, text: _Scanner) -> Iterator[tuple[int, dict[str, Any]]]:
+        number = 0
+        while text.peek() != "]":
+            number += 1
+            yield number, as_row(text.value(), f"{self.place}, row {number}")
+            if text.peek() == ",":
+                text.skip(",")
+            elif text.peek() != "]":
+                raise text.fault("a comma or a closing bracket is missing")
+        text.skip("]")
 
-    def _enter(self, text: _Scanner) -> None:
-        """Moves to the first element of the list of rows."""
-        if text.peek() == "[":
-            text.skip("[")
-            return
+    def _enter(self, text: _Scanner) -> bool:
+        """Moves to the first element of the list of rows; False when the file is JSON Lines.
+
+        Raises: FixData when it is neither.
+        """
         if text.peek() == "":
             raise FixData(self.place, "the file is empty", advice="give a file with rows")
+        if text.peek() == "[":
+            text.skip("[")
+            return True
         if text.peek() == "{":
-            text.skip("{")
-            while text.peek() == '"':
-                key = text.value()
-                text.skip(":")
-                if key in _HOLDERS and text.peek() == "[":
-                    text.skip("[")
-                    return
-                text.value()
-                if text.peek() == ",":
-                    text.skip(",")
+            line = text.line
+            if self._find(text):
+                return True
+            if text.line == line:
+                return False
         raise FixData(
             self.place,
             "there is no list of rows",
@@ -78,14 +75,28 @@ class JsonArray:
             f"{', '.join(_HOLDERS)}",
         )
 
-
-def _whole_object(line: str) -> bool:
-    try:
-        value = json.loads(line.strip(_SPACE))
-    except (ValueError, RecursionError):
+    def _find(self, text: _Scanner) -> bool:
+        """Moves into the list of rows that an object holds; past the object when it has none."""
+        text.skip("{")
+        while text.peek() == '"':
+            key = text.value()
+            text.skip(":")
+            if key in _HOLDERS and text.peek() == "[":
+                text.skip("[")
+                if text.peek() in "{]":
+                    return True
+                # a row of JSON Lines may have a list of its own under such a name
+                while text.peek() not in ("]", ""):
+                    text.value()
+                    if text.peek() == ",":
+                        text.skip(",")
+                text.skip("]")
+            else:
+                text.value()
+            if text.peek() == ",":
+                text.skip(",")
+        text.skip("}")
         return False
-    held = isinstance(value, dict) and any(isinstance(value.get(k), list) for k in _HOLDERS)
-    return isinstance(value, dict) and not held
 
 
 class _Scanner:
@@ -106,6 +117,11 @@ class _Scanner:
                 return self._window[self._at]
             if not self._read():
                 return ""
+
+    @property
+    def line(self) -> int:
+        """The number of the line reached."""
+        return self._line + self._window.count("\n", 0, self._at)
 
     def skip(self, mark: str) -> None:
         """Passes over one expected character."""
