@@ -51,6 +51,22 @@ def test_probe_without_validation_and_with_a_constant_feature() -> None:
     assert metrics_of(model.predict(features, truth, np.arange(50)))["accuracy"] > 0.9
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_probe_as_one_layer_gives_the_same_probabilities(classes: int) -> None:
+    rng = np.random.default_rng(4)
+    truth = np.arange(60) % classes
+    features = rng.normal(size=(60, 6)) * 5 + 7 + truth[:, None]
+    labels = tuple(f"label {i}" for i in range(classes + 1))
+    model = LinearProbe.fit(labels, (features, truth), (features[:0], truth[:0]))
+    weights, biases = model.linear()
+    scores = features @ weights.T + biases
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))[:, :classes]
+    expected = model.predict(features, truth, np.arange(60)).probabilities
+    found = powers / powers.sum(axis=1, keepdims=True)
+    assert found == pytest.approx(expected[:, :classes], abs=1e-9)
+    assert biases[classes] < biases[:classes].min()
+
+
 def test_lexical_learns_words() -> None:
     model = Lexical.fit(LABELS, (TEXTS, TRUTH), (TEXTS[:2], TRUTH[:2]))
     p = model.predict(["a lost card", "the dollar rate"], np.array([0, 1]), np.arange(2))
