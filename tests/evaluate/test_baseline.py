@@ -63,7 +63,8 @@ def test_probe_as_one_layer_gives_the_same_probabilities(classes: int) -> None:
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))[:, :classes]
     expected = model.predict(features, truth, np.arange(60)).probabilities
     found = powers / powers.sum(axis=1, keepdims=True)
-    assert found == pytest.approx(expected[:, :classes], abs=1e-9)
+    # The probe is fitted in single precision.
+    assert found == pytest.approx(expected[:, :classes], abs=1e-6)
     assert biases[classes] < biases[:classes].min()
 
 
