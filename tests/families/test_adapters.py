@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from peft import PeftModel
-from tiny import Bench, Quiet, furthest, make_bench
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM
 
@@ -21,6 +20,7 @@ from luthier.models.adapter import lowest_trained
 from luthier.models.build import build_adapter
 from luthier.recipe.load import recipe_from_dict
 from luthier.stages.parts.answers import score_all
+from tiny import Bench, Quiet, furthest, make_bench
 
 TABLE: dict[str, dict[str, Any]] = {
     "lora": {"kind": "lora", "rank": 4},
@@ -88,9 +88,7 @@ def _may_move(name: str, parameter: str) -> bool:
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_moves_what_it_says_and_nothing_else(
-    name: str, task: str, bert: Path, llama: Path
-) -> None:
+def test_moves_what_it_says_and_nothing_else(name: str, task: str, bert: Path, llama: Path) -> None:
     bench, _ = _bench(name, task, bert if task == "classify" else llama)
     before = _whole(bench)
     state = bench.train(4, bench.batches())
@@ -169,9 +167,7 @@ def test_peft_opens_it_and_a_merge_agrees(
 
 
 @pytest.mark.parametrize(("name", "task"), PEFT)
-def test_switched_off_the_base_is_untouched(
-    name: str, task: str, bert: Path, llama: Path
-) -> None:
+def test_switched_off_the_base_is_untouched(name: str, task: str, bert: Path, llama: Path) -> None:
     from luthier.stages.parts.keeping import untouched
 
     bench, _ = _bench(name, task, bert if task == "classify" else llama)
@@ -209,9 +205,7 @@ def test_the_scale_is_the_published_one(name: str, bert: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["lora", "ia3", "full"])
 def test_more_layers_than_there_are(kind: str, bert: Path) -> None:
-    recipe = recipe_from_dict(
-        {"data": {"train": "x"}, "adapter": {"kind": kind, "top_layers": 9}}
-    )
+    recipe = recipe_from_dict({"data": {"train": "x"}, "adapter": {"kind": kind, "top_layers": 9}})
     with pytest.raises(FixRecipe, match=r"top_layers.*9.*at most 3"):
         make_bench(bert, Task.CLASSIFY, build_adapter(recipe.adapter))
 
@@ -221,7 +215,7 @@ def test_an_unknown_target_names_the_nearest(kind: str, bert: Path) -> None:
     recipe = recipe_from_dict(
         {"data": {"train": "x"}, "adapter": {"kind": kind, "targets": ["qurey"]}}
     )
-    with pytest.raises(FixRecipe, match="'qurey'.*did you mean 'query'"):
+    with pytest.raises(FixRecipe, match=r"'qurey'.*did you mean 'query'"):
         make_bench(bert, Task.CLASSIFY, build_adapter(recipe.adapter))
 
 

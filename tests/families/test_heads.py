@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import Bench, losses_of, make_bench, task_rows
 
 from luthier.core.types import Task
 from luthier.models.adapters.lora import LowRank
 from luthier.models.heads.classify import ClassifyHead
 from luthier.stages.parts.answers import score_all
+from tiny import Bench, losses_of, make_bench, task_rows
 
 CASES = [(task, "auto") for task in Task] + [(Task.PREFER, "orpo")]
 PER_TOKEN = (Task.TAG, Task.INSTRUCT, Task.ADAPT)

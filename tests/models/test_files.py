@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import save_model, llama_config
 
 from luthier.core.errors import FixModel
 from luthier.core.types import Task
 from luthier.models.base import BaseSpec, load_base
+from tiny import llama_config, save_model
 
 
 class _Trap:
@@ -141,6 +141,17 @@ def test_missing_config(folder: Path) -> None:
 def test_damaged_config(folder: Path) -> None:
     (folder / "config.json").write_text("{")
     assert str(folder) in _refused(folder)
+
+
+def test_weights_of_another_shape(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 64}))
+    assert str(folder) in _refused(folder)
+
+
+def test_the_models_at_hand_have_no_gaps(embedded_encoder: Path, stories: Path) -> None:
+    assert load_base(BaseSpec(str(embedded_encoder)), Task.CLASSIFY).kind == "encoder"
+    assert load_base(BaseSpec(str(stories)), Task.INSTRUCT).kind == "causal"
 
 
 def test_missing_tokenizer(folder: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import Bench, make_bench
 
 from luthier.core.types import Task
 from luthier.train.fit import fit
 from luthier.train.state import Budget
+from tiny import Bench, make_bench
 
 
 def _log_chances(bench: Bench, index: int) -> list[float]:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from tiny import Bench, make_bench
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoModel, AutoModelForCausalLM
@@ -18,6 +17,7 @@ from luthier.core.types import Task
 from luthier.data.feed.batch import LogicalBatch
 from luthier.models.adapters.lora import LowRank
 from luthier.train.schedule import RateSchedule
+from tiny import Bench, make_bench
 
 STEPS, RATE, WARMUP, DECAY = 20, 1e-3, 4, 6
 

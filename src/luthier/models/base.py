@@ -132,7 +132,7 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
         raise LowerMemory(
             f"model {spec.id}", "it does not fit on the device", advice="set model.quantize: 4bit"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise FixModel(
             f"model {spec.id}",
             str(error).strip().split("\n")[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import torch
 
@@ -30,9 +31,11 @@ def fit(
 
     Raises: LowerLearningRate as soon as a loss or a gradient is not finite.
     """
-    for watcher in watchers:
-        watcher.begin(state)
-    try:
+    # The last to begin ends first, and every one that began ends, whatever the others raise.
+    with ExitStack() as endings:
+        for watcher in watchers:
+            watcher.begin(state)
+            endings.callback(watcher.end, state)
         while not budget.spent(state):
             report = advance(state, step, batches)
             verdicts = [watcher.after(state, report) for watcher in watchers]
@@ -40,9 +43,6 @@ def fit(
             if stop is not None:
                 state.stopped = stop.reason
                 break
-    finally:
-        for watcher in watchers:
-            watcher.end(state)
     return state
 
 

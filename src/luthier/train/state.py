@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -116,16 +117,20 @@ class TrainingState:
         if not file.is_file():
             raise CheckRun(str(folder), "there is no saved state", advice="start the run anew")
         check_safetensors(file)
-        about = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        if about["format"] != FORMAT or about["contract"] != contract:
+        about = _about(folder / "state.json")
+        if about.get("format") != FORMAT or about.get("contract") != contract:
             raise CheckRun(
                 str(folder),
                 "the saved state belongs to other data, another model or another version",
                 advice="start a new run",
             )
         tensors = load_file(str(file))
-        mine = set(self.trainable)
-        theirs = {n.removeprefix("parameter/") for n in tensors if n.startswith("parameter/")}
+        mine = {n: p.shape for n, p in self.trainable.items()}
+        theirs = {
+            n.removeprefix("parameter/"): t.shape
+            for n, t in tensors.items()
+            if n.startswith("parameter/")
+        }
         if mine != theirs:
             raise CheckRun(str(folder), "the saved state has other parameters than this recipe")
         self.restore({name: tensors[f"parameter/{name}"] for name in mine})
@@ -146,6 +151,14 @@ class TrainingState:
             entries.setdefault(int(number), {}).update(values)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": entries, "param_groups": groups})
+
+
+def _about(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckRun(str(file), "it cannot be read", advice="start a new run") from error
+    return content if isinstance(content, dict) else {}
 
 
 def trainable(network: Network) -> dict[str, nn.Parameter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal
 
 from safetensors.torch import load_file, save_file
 
-from luthier.core.errors import NothingLearned
+from luthier.core.errors import FixRecipe, NothingLearned
 from luthier.core.files import new_folder
 from luthier.models.network import Network
 from luthier.train.state import TrainingState
@@ -77,9 +78,17 @@ class KeepBest:
         found = self.measure(state.network)
         for name, value in found.items():
             state.note(f"validation {name}", value)
+        if self.metric not in found:
+            raise FixRecipe(
+                "evaluate.metric",
+                f"{self.metric!r} was not measured",
+                f"one of {', '.join(sorted(found))}",
+            )
         value = found[self.metric]
         sign = 1.0 if self.direction == "higher" else -1.0
-        if self.best is not None and sign * value <= sign * self.best:
+        known = self.best is not None and not math.isnan(self.best)
+        # Written so that NaN never counts as better than a number.
+        if known and not sign * value > sign * (self.best or 0.0):
             return False
         self.best, self.best_step = value, state.step
         with new_folder(self.folder) as place:
