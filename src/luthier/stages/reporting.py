@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from luthier.core.files import write_json, write_text
-from luthier.core.types import Finding, Task
+from luthier.core.types import Task
 from luthier.evaluate.predictions import ClassPredictions, TextPredictions
-from luthier.evaluate.worst import worst
 from luthier.recipe.load import dump_recipe
 from luthier.stages.evaluation import Evaluated
-from luthier.stages.page.data import (
-    Bin,
-    Confusion,
-    Cost,
-    Curve,
-    Estimate,
-    FastPath,
-    Histogram,
-    MetricRow,
-    Mistake,
-    Remark,
-    ReportData,
-    Sample,
+from luthier.stages.page.build import (
+    calibration_of,
+    confusion_of,
+    lengths_of,
+    mistakes_of,
+    remarks_of,
+    rows_of,
 )
+from luthier.stages.page.data import Cost, Curve, FastPath, Histogram, Mistake, ReportData, Sample
 from luthier.stages.parts.environment import environment
 from luthier.stages.report_page import render
 from luthier.stages.training import Trained
 from luthier.stages.workshop import Workshop, token_findings
 from luthier.store.store import RunRecord
 
-BINS = 15
 LIMITS = (
     "The numbers hold for rows like those of the test split; other sources may differ.",
     "A score is the model's own estimate, not a promise. Check rows with a low score by hand.",
@@ -78,14 +70,14 @@ def _data(
         models=tuple(found.predictions),
         base=found.base,
         tuned=found.tuned,
-        metrics=tuple(_metric_rows(found)),
+        metrics=rows_of(found.intervals, found.comparison, found.absent),
         curves=tuple(_curves(trained)),
-        confusion=_confusion(tuned) if isinstance(tuned, ClassPredictions) else None,
-        calibration=_bins(tuned) if isinstance(tuned, ClassPredictions) else (),
+        confusion=confusion_of(tuned) if isinstance(tuned, ClassPredictions) else None,
+        calibration=calibration_of(tuned) if isinstance(tuned, ClassPredictions) else (),
         mistakes=tuple(_mistakes(shop, found)),
         samples=tuple(_samples(shop, found)),
         lengths=_lengths(shop),
-        findings=tuple(_remark(f) for f in findings),
+        findings=remarks_of(findings),
         fast_paths=tuple(
             FastPath(name=n, legal=p.on or "legal" in p.why, reason=p.why, used=p.on)
             for n, p in shop.legal.items()
@@ -127,33 +119,6 @@ def _adapter(shop: Workshop) -> str:
     return {"ia3": "IA3", "full": "full fine-tuning", "none": "output layer only"}[section.kind]
 
 
-def _metric_rows(found: Evaluated) -> list[MetricRow]:
-    names = list(dict.fromkeys(m for i in found.intervals.values() for m in i))
-    rows = []
-    for name in names:
-        estimates = {
-            model: Estimate(value=i[name].value, low=i[name].low, high=i[name].high)
-            for model, i in found.intervals.items()
-            if name in i
-        }
-        comparison = found.comparison.get(name)
-        difference = None
-        if comparison is not None:
-            d = comparison.difference
-            difference = Estimate(value=d.value, low=d.low, high=d.high)
-        rows.append(
-            MetricRow(
-                name=name,
-                estimates=estimates,
-                difference=difference,
-                p_value=comparison.p_value if comparison else None,
-                test=comparison.test if comparison else "",
-                absent={m: a[name] for m, a in found.absent.items() if name in a},
-            )
-        )
-    return rows
-
-
 def _curves(trained: Trained) -> list[Curve]:
     lines: dict[str, list[tuple[float, float]]] = {}
     for step, name, value in trained.state.curve:
@@ -174,50 +139,13 @@ def _smooth(points: list[tuple[float, float]], most: int = 150) -> list[tuple[fl
     return [(p[-1][0], float(np.mean([v for _, v in p]))) for p in parts]
 
 
-def _confusion(predictions: ClassPredictions, most: int = 15) -> Confusion:
-    """Counts for the classes with the most confusion; all when there are few."""
-    answer = predictions.probabilities.argmax(1)
-    truth = predictions.truth
-    labels = list(predictions.labels)
-    chosen = list(range(len(labels)))
-    if len(labels) > most:
-        wrong = Counter(truth[truth != answer].tolist()) + Counter(answer[truth != answer].tolist())
-        chosen = sorted(n for n, _ in wrong.most_common(most))
-    counts = tuple(tuple(int(((truth == a) & (answer == b)).sum()) for b in chosen) for a in chosen)
-    return Confusion(labels=tuple(labels[i] for i in chosen), counts=counts)
-
-
-def _bins(predictions: ClassPredictions) -> tuple[Bin, ...]:
-    sure = predictions.probabilities.max(1)
-    right = predictions.probabilities.argmax(1) == predictions.truth
-    place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    return tuple(
-        Bin(
-            count=int((place == b).sum()),
-            confidence=float(sure[place == b].mean()),
-            accuracy=float(right[place == b].mean()),
-        )
-        for b in range(BINS)
-        if (place == b).any()
-    )
-
-
 def _mistakes(shop: Workshop, found: Evaluated) -> list[Mistake]:
-    table = shop.prepared.table
-    mistakes = []
-    for entry in worst(found.predictions[found.tuned], 12):
-        row = int(entry["row"])
-        mistakes.append(
-            Mistake(
-                row=table.source_row(row),
-                text=table.input_text(row)[:600],
-                truth=str(entry["truth"]),
-                predicted=str(entry["predicted"]),
-                score=float(entry["score"]),
-                measure=str(entry["measure"]),
-            )
-        )
-    return mistakes
+    table, tuned = shop.prepared.table, found.predictions[found.tuned]
+    texts = [table.input_text(int(row)) for row in tuned.rows]
+    return [
+        replace(m, row=table.source_row(m.row), text=m.text[:600], predicted=m.predicted[:600])
+        for m in mistakes_of(tuned, texts, 12)
+    ]
 
 
 def _samples(shop: Workshop, found: Evaluated, most: int = 6) -> list[Sample]:
@@ -238,24 +166,8 @@ def _samples(shop: Workshop, found: Evaluated, most: int = 6) -> list[Sample]:
 
 
 def _lengths(shop: Workshop) -> Histogram:
-    lengths = shop.encoded.lengths
-    counts, edges = np.histogram(lengths, bins=min(20, max(1, int(lengths.max()))))
-    limit = shop.contract.max_tokens
-    return Histogram(
-        edges=tuple(float(e) for e in edges),
-        counts=tuple(int(c) for c in counts),
-        limit=float(limit) if lengths.max() >= limit else None,
-    )
-
-
-def _remark(finding: Finding) -> Remark:
-    return Remark(
-        code=finding.code,
-        level=finding.level.value,
-        message=finding.message,
-        count=finding.count,
-        rows=finding.rows,
-    )
+    lengths, limit = shop.encoded.lengths, shop.contract.max_tokens
+    return lengths_of(lengths, limit if lengths.max() >= limit else None)
 
 
 def _forgotten(found: Evaluated) -> list[str]:

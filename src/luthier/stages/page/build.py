@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from luthier.core.types import Finding
+from luthier.core.types import Finding, Interval
 from luthier.evaluate import Predictions, absent, bootstrap, paired
+from luthier.evaluate.interval import Comparison
 from luthier.evaluate.metrics.classification import BINS, confidence_bins, confusion
 from luthier.evaluate.predictions import ClassPredictions, IntArray
 from luthier.evaluate.worst import worst
@@ -35,6 +36,15 @@ def metric_rows(
     found = {name: bootstrap(p, draws=draws, seed=seed) for name, p in models.items()}
     missing = {name: absent(p) for name, p in models.items()}
     compared = paired(models[base], models[tuned], draws=draws, seed=seed) if base in models else {}
+    return rows_of(found, compared, missing)
+
+
+def rows_of(
+    found: Mapping[str, Mapping[str, Interval]],
+    compared: Mapping[str, Comparison],
+    missing: Mapping[str, Mapping[str, str]],
+) -> tuple[MetricRow, ...]:
+    """The same from intervals by model and metric, comparisons by metric, and what is missing."""
     rows: list[MetricRow] = []
     for metric in dict.fromkeys(metric for values in found.values() for metric in values):
         estimates = {
