@@ -21,7 +21,7 @@ _SPECIAL = re.compile(
 
 PLAIN_TEMPLATE = (
     "{{ bos_token or '' }}{% for m in messages %}{% if m.role == 'assistant' %}"
-    "{{ m.content }}{{ eos_token }}{% else %}{{ m.content }}\n{% endif %}{% endfor %}"
+    "{{ m.content or '' }}{{ eos_token }}{% else %}{{ m.content or '' }}\n{% endif %}{% endfor %}"
 )
 """For models that bring no template: the prompt, a line break, the answer, the end token."""
 
@@ -92,9 +92,11 @@ class PromptContract:
     ) -> tuple[str, list[tuple[int, int]]]:
         """The rendered conversation and the character ranges the assistant wrote.
 
-        Raises: FixModel when the template rewrites earlier turns, so that no range is certain.
+        Raises: FixModel when the template rewrites earlier turns, so that no range is certain, or
+        leaves tool calls out.
         """
         whole = self.render(messages, tools)
+        _refuse_lost_calls(messages, whole)
         ranges = []
         for index, message in enumerate(messages):
             if message["role"] != "assistant":
@@ -144,6 +146,9 @@ def _refuse_foreign_template(contract: PromptContract) -> None:
     except Exception as error:  # Jinja raises what the template's author chose.
         raise FixModel("chat template", f"it cannot be rendered: {error}") from error
     known = set(tokenizer.get_vocab())
+    if contract.template == tokenizer.chat_template:
+        # Some families write their marks as plain text, which only their own template may do.
+        return
     foreign = sorted({mark for mark in _SPECIAL.findall(text) if mark not in known})
     if foreign:
         raise FixModel(
@@ -152,3 +157,16 @@ def _refuse_foreign_template(contract: PromptContract) -> None:
             "a template of the same model family",
             "leave model.template_from out, or name a folder of the same family",
         )
+
+
+def _refuse_lost_calls(messages: Sequence[Mapping[str, Any]], text: str) -> None:
+    calls = [call for m in messages for call in m.get("tool_calls") or []]
+    for call in calls:
+        name = str(call.get("function", call).get("name", ""))
+        if name not in text:
+            raise FixModel(
+                "chat template",
+                f"it leaves out tool calls such as {name!r}",
+                "a template that writes tool_calls",
+                "set model.template_from, or write the call into the content",
+            )

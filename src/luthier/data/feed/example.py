@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -87,8 +88,16 @@ def encode_texts(texts: Sequence[str], contract: PromptContract) -> list[Example
             keep = contract.max_tokens - tail
             ids = ids[:keep] + ids[len(ids) - tail :]
             offsets = offsets[:keep] + offsets[len(offsets) - tail :]
-        examples.append(Example(i, (ids,), offsets=offsets, cut=cut))
+        trimmed = [_without_spaces(texts[i], start, end) for start, end in offsets]
+        examples.append(Example(i, (ids,), offsets=trimmed, cut=cut))
     return examples
+
+
+def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
+    # Byte-level tokens own the space before a word, which no marked part begins with.
+    while start < end and text[start].isspace():
+        start += 1
+    return start, end
 
 
 def encode_prompt(
@@ -96,7 +105,9 @@ def encode_prompt(
 ) -> list[int]:
     """The tokens after which the assistant begins to write."""
     text = contract.render(messages, tools, reply=True)
-    return list(contract.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+    said = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    before = [contract.render(messages[:i], tools, reply=True) for i in said]
+    return _tokens(text, [len(b) for b in before if text.startswith(b)], contract)[0]
 
 
 def _labelled(
@@ -127,7 +138,7 @@ def _target(
         numbers = {labels.number(str(name), place) for name in row["labels"]}
         return [1.0 if i in numbers else 0.0 for i in range(len(labels.names))]
     if task is Task.TAG:
-        return tags_from_spans(row["spans"], offsets, labels)
+        return tags_from_spans(row["spans"], offsets, labels, place)
     return float(row["label"])
 
 
@@ -176,10 +187,7 @@ def _raw(index: int, row: Mapping[str, Any], contract: PromptContract) -> Iterat
 def _mark(
     text: str, ranges: Sequence[tuple[int, int]], contract: PromptContract
 ) -> tuple[list[int], list[int]]:
-    found = contract.tokenizer(
-        text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
-    ids, offsets = list(found["input_ids"]), found["offset_mapping"]
+    ids, offsets = _tokens(text, [first for first, _ in ranges], contract)
     learn = [0] * len(ids)
     for first, last in ranges:
         inside = [t for t, (s, e) in enumerate(offsets) if first <= s < last and e > s]
@@ -190,6 +198,33 @@ def _mark(
         ids.append(contract.end_ids[0])
         learn.append(1)
     return ids, learn
+
+
+def _tokens(
+    text: str, starts: Sequence[int], contract: PromptContract
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Tokens and their offsets; none reaches over a place where the assistant begins to write.
+
+    A prompt ends there when it is asked, so a token that held its last space and the first letter
+    of the answer would never be asked for.
+    """
+    ids, offsets = _pieces(text, [], contract)
+    cuts = [c for c in starts if any(s < c < e for s, e in offsets)]
+    return _pieces(text, cuts, contract) if cuts else (ids, offsets)
+
+
+def _pieces(
+    text: str, cuts: Sequence[int], contract: PromptContract
+) -> tuple[list[int], list[tuple[int, int]]]:
+    ids: list[int] = []
+    offsets: list[tuple[int, int]] = []
+    for first, last in itertools.pairwise([0, *cuts, len(text)]):
+        found = contract.tokenizer(
+            text[first:last], add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        ids += found["input_ids"]
+        offsets += [(s + first, e + first) for s, e in found["offset_mapping"]]
+    return ids, offsets
 
 
 def _ends(ids: Sequence[int], learn: Sequence[int], end_ids: Sequence[int]) -> bool:

@@ -59,18 +59,23 @@ class LabelSet:
 
 
 def tags_from_spans(
-    spans: Sequence[Sequence[Any]], offsets: Sequence[tuple[int, int]], labels: LabelSet
+    spans: Sequence[Sequence[Any]],
+    offsets: Sequence[tuple[int, int]],
+    labels: LabelSet,
+    place: str = "spans",
 ) -> list[int]:
     """A tag number per token, -100 for tokens that cover no text.
 
     A token belongs to a span when their character ranges overlap.
+
+    Raises: FixData for a type that training never saw.
     """
     tags = [0 if end > start else -100 for start, end in offsets]
     for first, last, name in spans:
         inside = [t for t, (s, e) in enumerate(offsets) if e > s and s < last and e > first]
-        kind = labels.names.index(str(name))
-        for place, token in enumerate(inside):
-            tags[token] = 1 + 2 * kind + (1 if place else 0)
+        kind = labels.number(str(name), place)
+        for i, token in enumerate(inside):
+            tags[token] = 1 + 2 * kind + (1 if i else 0)
     return tags
 
 
