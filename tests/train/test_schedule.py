@@ -54,6 +54,13 @@ def test_every_shape(kind: str, steps: int, warmup: float, decay: float, floor: 
     assert all(value >= floor - 1e-12 for value in down)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_beyond_its_end_a_schedule_stays_at_the_floor(kind: str) -> None:
+    schedule = RateSchedule(10, kind, warmup=0.1, floor=0.2)  # type: ignore[arg-type]
+    wanted = 1.0 if kind == "constant" else 0.2
+    assert [schedule.at(step) for step in (10, 11, 500)] == pytest.approx([wanted] * 3)
+
+
 def test_default_rate() -> None:
     assert default_rate(2000, 32, 1.0, causal=True) == pytest.approx(5e-5)
     lora = default_rate(2000, 32, 10.0, causal=True)

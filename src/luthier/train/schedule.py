@@ -39,7 +39,7 @@ class RateSchedule:
         if self.kind == "cosine":
             return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * gone))
         falling = round(self.decay * self.steps)
-        left = self.steps - step
+        left = max(0, self.steps - step)
         return 1.0 if left >= falling else self.floor + (1 - self.floor) * left / falling
 
 
