@@ -1,0 +1,50 @@
+"""The same batches in the same order: the loss curve of Trainer, and PEFT under a plain loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger import Ledger, value_row
+from questions.models import encoder
+from workers import DATA, WORK, Settings, once
+
+CURVE = (
+    "loss curve, same batches in the same order, MiniLM + LoRA on Banking77: largest difference",
+    "transformers Trainer + PEFT, dropout 0, fixed sampler",
+)
+PARITY = (
+    "LoRA weights after 20 updates in float32, MiniLM on Banking77: largest difference",
+    "PEFT + plain torch loop",
+)
+STEPS = 20
+
+
+def measure(ledger: Ledger, settings: Settings) -> None:
+    """One line each; both are deterministic, so one repetition is enough."""
+    if ledger.has(*CURVE) and ledger.has(*PARITY):
+        return
+    place = WORK / "agreement"
+    place.mkdir(parents=True, exist_ok=True)
+    folder = DATA / "banking77"
+    shared: dict[str, Any] = {
+        "threads": settings.threads,
+        "steps": 3 if settings.quick else STEPS,
+        "place": str(place),
+        "rate": 5e-4,
+    }
+    recipe = {
+        "data": {"train": "train.jsonl", "split": {"validation": 0.0, "test": 0.0}},
+        "model": {"precision": "float32"},
+        "train": {
+            "learning_rate": shared["rate"],
+            "max_steps": shared["steps"],
+            "schedule": {"kind": "linear", "warmup": 0.0},
+            "optimizer": {"weight_decay": 0.0},
+        },
+    }
+    once("ours/curve.py", shared | {"data": str(folder), "recipe": recipe}, settings.threads)
+    given = shared | {"model": encoder()}
+    plain = once("theirs/plain.py", given, settings.threads)
+    ledger.add(value_row(PARITY, [plain["weights"]], 1e-6, 1e-6))
+    trainer = once("theirs/curve.py", given, settings.threads)
+    ledger.add(value_row(CURVE, [trainer["losses"]], 1e-3, 1e-3))

@@ -1,0 +1,11 @@
+"""Rows of a JSON Lines file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def rows_of(file: str) -> list[dict[str, str]]:
+    """All of them."""
+    return [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
