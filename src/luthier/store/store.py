@@ -141,13 +141,16 @@ class Store(Measures):
     def set_facts(self, run_id: str, facts: dict[str, Any]) -> None:
         """Adds facts; a key that is there already gets the new value.
 
+        The fact `task` also becomes the run's task, for runs whose recipe left it open.
+
         Raises: CheckRun for an unknown run; TypeError for what JSON cannot hold.
         """
         json.dumps(facts)
 
         def change(connection: Connection) -> None:
             row = rows.demand(connection, run_id, lock=True)
-            rows.change(connection, run_id, {"facts": row["facts"] | facts})
+            task = {"task": facts["task"]} if "task" in facts else {}
+            rows.change(connection, run_id, {"facts": row["facts"] | facts} | task)
 
         self._database.write(change)
 
