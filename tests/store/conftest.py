@@ -78,7 +78,7 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres(postgres_server: str) -> str:
+def postgres(postgres_server: str) -> Iterator[str]:
     """The URL of an empty database."""
     import psycopg
 
@@ -86,7 +86,8 @@ def postgres(postgres_server: str) -> str:
     admin = postgres_server.replace("+psycopg", "") + "/postgres"
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return f"{postgres_server}/{name}"
+        yield f"{postgres_server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -43,7 +43,7 @@ def _said(journal: Journal) -> list:
 
 
 @given(appended)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_appended_is_read(entries: list) -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = _filled(folder, entries)
@@ -53,7 +53,7 @@ def test_what_is_appended_is_read(entries: list) -> None:
 
 
 @given(appended, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_changed_byte_is_found_or_reported(entries: list, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = _filled(folder, entries)
@@ -73,7 +73,7 @@ def test_every_changed_byte_is_found_or_reported(entries: list, data: st.DataObj
 
 
 @given(appended, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_torn_line_is_moved_and_reported(entries: list, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = _filled(folder, entries)
@@ -101,7 +101,7 @@ def test_a_torn_line_is_moved_and_reported(entries: list, data: st.DataObject) -
 
 
 @given(appended, st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_line_taken_out_is_found(entries: list, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = _filled(folder, [*entries, ("last", {})])
@@ -174,6 +174,17 @@ def test_lines_longer_than_a_block(tmp_path: Path) -> None:
     journal.append("next", {})
     assert [kind for kind, _ in _said(journal)] == ["long", "longer", "short", TORN, "next"]
     assert len(journal.torn_path.read_bytes()) == 150_001
+
+
+def test_a_torn_line_behind_a_broken_one_stays_in_place(tmp_path: Path) -> None:
+    journal = _filled(str(tmp_path), [("a", {"x": 1})])
+    changed = journal.path.read_bytes().replace(b'"x":1', b'"x":2') + b"torn"
+    journal.path.write_bytes(changed)
+    for _ in range(2):
+        with pytest.raises(RepairStore):
+            journal.verify()
+    assert journal.path.read_bytes() == changed
+    assert not journal.torn_path.exists()
 
 
 def test_a_second_torn_line_is_added_to_the_first(tmp_path: Path) -> None:

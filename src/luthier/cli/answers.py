@@ -43,7 +43,13 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     from rich.text import Text
 
     filled = [list(row) for row in rows]
-    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = Table(
+        title=title or None,
+        box=SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        show_header=any(columns),
+    )
     for place, column in enumerate(columns):
         cells = [row[place] for row in filled if row[place] is not None]
         number = bool(cells) and all(isinstance(cell, int | float) for cell in cells)

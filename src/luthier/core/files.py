@@ -66,6 +66,14 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def recover_folder(path: Path) -> None:
+    """Puts back what a killed process had moved aside in the middle of replacing `path`."""
+    if not path.exists():
+        for old in sorted(path.parent.glob(f".{path.name}.*.old")):
+            old.replace(path)
+            return
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder filled under a temporary name and moved to `path` when the block succeeds.
@@ -76,6 +84,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        recover_folder(path)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
         temporary.mkdir()
         try:

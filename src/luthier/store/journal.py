@@ -126,14 +126,15 @@ class Journal:
             return
         file.seek(end)
         torn = _read(file, size - end)
+        digest = hashlib.sha256(torn).hexdigest()
+        facts = {"bytes": len(torn), "sha256": digest, "moved_to": self.torn_path.name}
+        report = line_of(self._next(file, TORN, facts))
         with self.torn_path.open("ab") as kept:
             kept.write(torn + b"\n")
             kept.flush()
             os.fsync(kept.fileno())
         sync_folder(self.path.parent)
-        digest = hashlib.sha256(torn).hexdigest()
-        facts = {"bytes": len(torn), "sha256": digest, "moved_to": self.torn_path.name}
-        self._write(file, end, line_of(self._next(file, TORN, facts)), None)
+        self._write(file, end, report, None)
 
     def _add(self, file: IO[bytes], kind: str, payload: dict[str, Any]) -> Entry:
         line = line_of(self._next(file, kind, payload))

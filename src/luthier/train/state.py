@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from luthier.core.errors import CheckRun
-from luthier.core.files import new_folder
+from luthier.core.files import new_folder, recover_folder
 from luthier.models.files import check_safetensors
 from luthier.models.network import Network
 from luthier.train.step import UpdateRule
@@ -113,6 +113,7 @@ class TrainingState:
 
         Raises: CheckRun for a state of another run, format or set of parameters.
         """
+        recover_folder(folder)
         file = folder / "state.safetensors"
         if not file.is_file():
             raise CheckRun(str(folder), "there is no saved state", advice="start the run anew")

@@ -62,8 +62,13 @@ def show_masked(rows: Sequence[Sequence[tuple[str, bool]]]) -> None:
         return
     out = console()
     coloured = out.is_terminal and not out.no_color
-    learnt = "green" if coloured else "inside [[ ]]"
-    print(f"\nRows as the model sees them; what it learns to write is {learnt}:\n")
+    if any(supervised for row in rows for _, supervised in row):
+        learnt = "green" if coloured else "inside [[ ]]"
+        print(f"\nRows as the model sees them; what it learns to write is {learnt}:\n")
+    else:
+        # An encoder's tokens come without the spaces between them.
+        print("\nRows as the model reads them, token by token:\n")
+        rows = [[(f"{token} ", False) for token, _ in row] for row in rows]
     for row in rows:
         out.print(_masked(row, coloured), soft_wrap=True)
         print()

@@ -37,12 +37,25 @@ def show_measured(measured: Mapping[str, Any]) -> None:
     if not groups:
         show_table("", ["metric", "value"], [[name, value] for name, value in metrics.items()])
         return
+    single = {name: value for name, value in metrics.items() if name not in groups}
+    groups = _columns(groups)
     names = dict.fromkeys(name for group in groups.values() for name in group)
     rows = [[name, *(_cell(group.get(name)) for group in groups.values())] for name in names]
     show_table("", ["metric", *groups], rows)
-    single = {name: value for name, value in metrics.items() if name not in groups}
     for name, value in single.items():
         print(f"{name}: {shown(value)}")
+
+
+def _columns(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Groups that become columns: empty ones are left out, groups of groups are spread."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, group in groups.items():
+        inner = list(group.values())
+        if inner and all(isinstance(v, Mapping) and "value" not in v for v in inner):
+            found |= {str(k): v for k, v in group.items()}
+        elif inner:
+            found[name] = group
+    return found
 
 
 def interval(value: Any) -> str | None:
@@ -50,7 +63,8 @@ def interval(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, Mapping):
-        point, low, high = value.get("value"), value.get("low"), value.get("high")
+        low, high = value.get("interval") or (value.get("low"), value.get("high"))
+        point = value.get("value")
     else:
         point, low, high = value.value, value.low, value.high
     return f"{point:+.4f} [{low:+.4f}, {high:+.4f}]" if point is not None else None
@@ -63,7 +77,7 @@ def _chance(p: float | None) -> str | None:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
+    if isinstance(value, Mapping) and "value" in value:
         return interval(value)
     if isinstance(value, list | tuple) and len(value) == 2:
         return f"[{shown(value[0])}, {shown(value[1])}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from luthier.cli.answers import finite, show_table, shown
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 Facts = dict[str, Any]
 
-_STYLES = {"done": "green", "failed": "red", "running": "cyan"}
+_STYLES = {"finished": "green", "interrupted": "yellow", "failed": "red", "running": "cyan"}
 
 
 def brief_facts(record: RunRecord) -> Facts:
@@ -24,10 +25,14 @@ def brief_facts(record: RunRecord) -> Facts:
         "task": record.task,
         "status": record.status,
         "reason": record.reason,
-        "created": record.created,
-        "finished": record.finished,
+        "created": _moment(record.created),
+        "finished": _moment(record.finished),
         "path": str(record.path),
     }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
 
 
 def full_facts(record: RunRecord) -> Facts:
@@ -70,10 +75,25 @@ def show_list(records: Sequence[RunRecord]) -> None:
         print("There are no runs yet. `luthier run recipe.yaml` makes one.")
         return
     rows = [
-        [r.id, r.name, r.task, Text(r.status, style=_STYLES.get(r.status, "")), r.created, r.reason]
+        [
+            r.id,
+            r.name,
+            r.task,
+            Text(r.status, style=_STYLES.get(r.status, "")),
+            f"{r.created.astimezone():%Y-%m-%d %H:%M}",
+            _headline(r.facts.get("metrics", {})),
+            r.reason,
+        ]
         for r in records
     ]
-    show_table("", ["run", "name", "task", "status", "created", "reason"], rows)
+    show_table("", ["run", "name", "task", "status", "created", "base to tuned", "reason"], rows)
+
+
+def _headline(metrics: Mapping[str, Any]) -> str:
+    """The first metric that base and tuned share: `accuracy 0.6140 to 0.8900`."""
+    base, tuned = metrics.get("base", {}), metrics.get("tuned", {})
+    both = [name for name in tuned if name in base]
+    return f"{both[0]} {shown(base[both[0]])} to {shown(tuned[both[0]])}" if both else ""
 
 
 def show_one(facts: Facts) -> None:

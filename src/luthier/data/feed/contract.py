@@ -6,6 +6,7 @@ the model learnt to continue is exactly what it is asked to continue later.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class PromptContract:
     def as_dict(self) -> dict[str, Any]:
         """The contract as JSON-ready values; the tokenizer is named by the hash of its model."""
         return {
-            "tokenizer": hash_value(self.tokenizer.backend_tokenizer.to_str()),
+            "tokenizer": _tokenizer_hash(self.tokenizer),
             "template": self.template,
             "special": {k: str(v) for k, v in sorted(self.tokenizer.special_tokens_map.items())},
             "end_ids": list(self.end_ids),
@@ -114,6 +115,13 @@ class PromptContract:
                 )
             ranges.append((len(before), len(after)))
         return whole, ranges
+
+
+def _tokenizer_hash(tokenizer: Any) -> str:
+    """Hash of what decides tokens. Padding and truncation are call-time settings that the
+    library keeps inside the same object, so they are left out."""
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    return hash_value({k: v for k, v in content.items() if k not in ("padding", "truncation")})
 
 
 def make_contract(
