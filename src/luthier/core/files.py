@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from luthier.core.errors import FreeDisk
+from luthier.core.errors import FreeDisk, LuthierError
+
+_TOLD = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
@@ -23,16 +26,26 @@ def disk_errors(place: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = _error_number(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise FreeDisk(
                 str(place), "the disk is full", advice="free space and resume the run"
             ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        if number in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise FreeDisk(
                 str(place), "this place cannot be written", advice="choose another folder"
             ) from error
         raise
+
+
+def _error_number(error: Exception) -> int | None:
+    """The system's number of an error. Writers of tensors that are no Python code tell it in
+    their message only."""
+    if isinstance(error, OSError):
+        return error.errno
+    told = _TOLD.search(str(error))
+    return int(told.group(1)) if told and not isinstance(error, LuthierError) else None
 
 
 def write_bytes(path: Path, content: bytes) -> None:

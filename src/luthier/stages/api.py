@@ -23,7 +23,7 @@ from luthier.stages.parts.keeping import keep
 from luthier.stages.parts.prefix import drop_prefix
 from luthier.stages.planning import PlanResult
 from luthier.stages.reporting import Spent, report
-from luthier.stages.training import Trained, state_key, train
+from luthier.stages.training import Trained, memory_advice, state_key, train
 from luthier.stages.workshop import Workshop, plan_of, set_up
 from luthier.store.artefacts import Artefacts
 from luthier.store.manifest import Manifest
@@ -161,11 +161,11 @@ def _work(
     folder = record.path if record else Path(tempfile.mkdtemp(prefix="luthier-"))
     try:
         shop = set_up(recipe, base_folder, folder, Artefacts(store.folder), progress)
-        if resume:
-            _same_data(record, shop)
+        _same_data(record, shop)
         if record:
             _begin(record, shop, store)
-        trained = train(shop, progress, resume)
+        with memory_advice(shop, "training"):
+            trained = train(shop, progress, resume)
         if trained.interrupted:
             raise ResumeLater(
                 f"run {folder.name}",
@@ -178,7 +178,8 @@ def _work(
             shutil.rmtree(folder, ignore_errors=True)
             seconds = time.perf_counter() - started
             return RunResult("", folder, shop.task.value, {}, folder, seconds)
-        found = evaluate_stage(shop, trained, progress)
+        with memory_advice(shop, "the last evaluation"):
+            found = evaluate_stage(shop, trained, progress)
         return _finish(record, shop, trained, found, store, time.perf_counter() - started)
     except ResumeLater as error:
         _mark(record, store, "interrupted", str(error))

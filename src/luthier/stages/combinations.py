@@ -12,13 +12,12 @@ from luthier.models.base import Base
 from luthier.recipe.recipe import Recipe
 
 
-def refuse_impossible(recipe: Recipe, task: Task, base: Base) -> None:
-    """Raises on the first contradiction.
+def refuse_impossible(recipe: Recipe, task: Task) -> None:
+    """Raises on the first contradiction between recipe and task; no model is needed to see it.
 
-    Raises: FixRecipe naming the key, InstallExtra for a missing package.
+    Raises: FixRecipe naming the key.
     """
     selection_metric(task, recipe.evaluate.metric)
-    check_harness(recipe.evaluate.harness, base)
     if recipe.train.objective != "auto" and task is not Task.PREFER:
         raise FixRecipe(
             "train.objective",

@@ -43,7 +43,8 @@ class Look:
     """What a first look at a data file found.
 
     `location` is what `data.train` would name, `beside` are files for validation and test that
-    lie next to it, `columns` all columns, `sentences` what was seen and why.
+    lie next to it, `columns` all columns, `sentences` what was seen and why, `given` the columns
+    that were not guessed.
     """
 
     location: str
@@ -51,6 +52,7 @@ class Look:
     columns: tuple[str, ...]
     sentences: tuple[str, ...]
     beside: Values[str, Path] = field(default_factory=dict)
+    given: Values[str, str] = field(default_factory=dict)
 
 
 def columns_of(data: str, base: Path | None = None) -> tuple[str, ...]:
@@ -79,13 +81,13 @@ def look(
     parts = split_names(data, base)
     if parts:
         told.append(f"The folder brings its own parts: {', '.join(parts)}.")
-    return Look(data, mapping, columns, (*sentences, *told), beside)
+    return Look(data, mapping, columns, (*sentences, *told), beside, dict(given or {}))
 
 
 def draft(found: Look, out: Path, base: Path | None = None) -> str:
     """The text of a short recipe that stands at `out`; paths in it start at its folder.
 
-    Columns are written down where their names are not the usual ones.
+    Columns are written down where they were given, or their names are not the usual ones.
 
     Raises: FixRecipe should the drafted recipe not be valid, which is a fault of this function.
     """
@@ -98,7 +100,7 @@ def draft(found: Look, out: Path, base: Path | None = None) -> str:
         "data:",
         *(f"  {key}: {scalar(value)}" for key, value in data.items()),
     ]
-    columns = _unusual(found.mapping)
+    columns = _unusual(found.mapping) | dict(found.given)
     if columns:
         lines.append("  columns:")
         lines += [f"    {key}: {_column(value)}" for key, value in columns.items()]

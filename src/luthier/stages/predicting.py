@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def answers(
     numbered = enumerate(rows, start=1)
     while block := list(itertools.islice(numbered, BLOCK)):
         if tuned.task.generates:
-            prompts = [_messages(row, number) for number, row in block]
+            prompts = [_messages(row, number, tuned) for number, row in block]
             texts = write_answers(
                 tuned.network, tuned.contract, prompts, tuned.recipe.evaluate.max_new_tokens,
                 progress, [row.get("tools") for _, row in block],
@@ -96,10 +97,9 @@ def _plan(tuned: Tuned) -> BatchPlan:
 
 def _text(row: dict[str, Any], number: int, tuned: Tuned) -> str:
     """The input of a row: the columns training used, else `text`."""
-    wanted = tuned.recipe.data.columns.text or "text"
-    columns = (wanted,) if isinstance(wanted, str) else wanted
-    if any(column not in row for column in columns):
-        columns = ("text",) if "text" in row else columns
+    if tuned.mapping.asks(row):
+        return str(tuned.mapping.question(row, "the rows", number)["text"])
+    columns = ("text",) if "text" in row else tuned.mapping.text or ("text",)
     missing = [c for c in columns if c not in row]
     if missing:
         near = nearest(missing[0], row)
@@ -112,7 +112,9 @@ def _text(row: dict[str, Any], number: int, tuned: Tuned) -> str:
     return "\n".join(str(row[c]) for c in columns)
 
 
-def _messages(row: dict[str, Any], number: int) -> list[dict[str, Any]]:
+def _messages(row: dict[str, Any], number: int, tuned: Tuned) -> list[dict[str, Any]]:
+    if tuned.task is not Task.ADAPT and tuned.mapping.asks(row):
+        return list(tuned.mapping.question(row, "the rows", number)["messages"])
     if isinstance(row.get("messages"), list):
         messages = list(row["messages"])
         while messages and messages[-1].get("role") == "assistant":
@@ -140,7 +142,10 @@ def measure_file(
     tuned = open_tuned(record.path, progress)
     source = open_source(data, base_folder)
     sample = [row for _, row in itertools.islice(source.rows(), 500)]
-    mapping, _ = recognise(sample, tuned.task, tuned.recipe.data.columns.given())
+    # Weights and groups are for training; a file to measure may lack them.
+    mapping = replace(tuned.mapping, group=None, weight=None, identity=None)
+    if not sample or not mapping.fits(sample[0]):
+        mapping, _ = recognise(sample, tuned.task, tuned.recipe.data.columns.given())
     with tempfile.TemporaryDirectory() as temporary:
         rows = canonical_rows(source, mapping)
         table = Table.write(rows, Path(temporary) / "rows.arrow", tuned.task)

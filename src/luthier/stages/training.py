@@ -94,8 +94,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     if len(check_part):
         watchers.append(keeper)
     watchers.append(KeepState(shop.folder / "checkpoint", state_key(shop)))
-    with memory_advice(shop):
-        fit(state, step, batches, Budget(shop.timing.steps), watchers)
+    fit(state, step, batches, Budget(shop.timing.steps), watchers)
     trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
     if keeper.best is not None and not trained.interrupted:
         keeper.restore(state)
@@ -206,8 +205,8 @@ def _measure(shop: Workshop, network: Network, exam: Exam, wanted: str) -> dict[
 class memory_advice:  # noqa: N801
     """Turns running out of memory into advice with the plan's estimate."""
 
-    def __init__(self, shop: Workshop) -> None:
-        self._shop = shop
+    def __init__(self, shop: Workshop, place: str) -> None:
+        self._shop, self._place = shop, place
 
     def __enter__(self) -> None:
         """Nothing to prepare."""
@@ -219,7 +218,7 @@ class memory_advice:  # noqa: N801
         if out:
             costs = self._shop.costs
             raise LowerMemory(
-                "training",
+                self._place,
                 f"memory ran out; the plan expected {costs.memory_mb:.0f} MB with "
                 f"{costs.micro_rows} rows per forward pass",
                 advice=f"set train.micro_batch={max(1, costs.micro_rows // 2)}, lower "

@@ -25,7 +25,7 @@ from luthier.models.network import Network
 from luthier.models.probe import best_precision
 from luthier.recipe.recipe import Recipe
 from luthier.stages import planning
-from luthier.stages.combinations import refuse_impossible
+from luthier.stages.combinations import check_harness, refuse_impossible
 from luthier.stages.parts.answers import Exam
 from luthier.stages.prepare import Prepared, prepare
 from luthier.store.artefacts import Artefacts
@@ -92,8 +92,9 @@ def set_up(
     Raises: every error of its parts; nothing has been trained then.
     """
     prepared = prepare(recipe, base_folder, folder, progress)
+    refuse_impossible(recipe, prepared.task)
     base = open_base(recipe, prepared.task, progress)
-    refuse_impossible(recipe, prepared.task, base)
+    check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)
     adapter = build_adapter(recipe.adapter)
     network = assemble(

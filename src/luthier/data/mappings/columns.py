@@ -8,11 +8,16 @@ from typing import Any
 
 from luthier.core.errors import FixRecipe
 from luthier.core.types import Task
-from luthier.data.mappings.conversation import instruct
+from luthier.data.mappings.conversation import instruct, turns_before
 from luthier.data.mappings.fields import NULL, Cells
-from luthier.data.mappings.labels import adapt, classify, multilabel, regress
+from luthier.data.mappings.labels import adapt, classify, multilabel, regress, text_of
 from luthier.data.mappings.preference import prefer
 from luthier.data.mappings.spans import tag
+
+_COLUMNS = (
+    "text", "label", "prompt", "response", "messages", "system", "chosen", "rejected", "spans",
+    "group", "weight", "identity", "context", "input", "tokens",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,30 @@ class Mapping:
             canonical["identity"] = cells.text(self.identity)
         return canonical
 
+    def fits(self, row: dict[str, Any]) -> bool:
+        """Whether a row has every column of this mapping."""
+        values = [getattr(self, name) for name in _COLUMNS]
+        named = [name for v in values if v for name in ((v,) if isinstance(v, str) else v)]
+        return all(name in row for name in named)
+
+    def asks(self, row: dict[str, Any]) -> bool:
+        """Whether a row has the columns of this mapping that hold the input."""
+        if self.task in (Task.INSTRUCT, Task.PREFER):
+            asked = self.messages or self.prompt
+            beside = [c for c in (self.system, self.context, self.input) if c]
+            return asked is not None and all(c in row for c in (asked, *beside))
+        return bool(self.text) and all(column in row for column in self.text)
+
+    def question(self, row: dict[str, Any], place: str, number: int) -> dict[str, Any]:
+        """{text} or {messages}: the input of a row whose answer need not be known.
+
+        Raises: FixData, naming file and row, for an input that is empty or no text.
+        """
+        cells = Cells(row, place, number)
+        if self.task in (Task.INSTRUCT, Task.PREFER):
+            return {"messages": turns_before(self, cells)}
+        return {"text": text_of(self, cells)}
+
     def column(self, name: str) -> str:
         """The column for a field this task cannot do without.
 
@@ -84,6 +113,14 @@ class Mapping:
             for name, value in values.items()
             if value not in (None, ())
         }
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> Mapping:
+        """What `as_dict` gave."""
+        made: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return Mapping(**(made | {"task": Task(made["task"])}))
 
 
 _READERS: dict[Task, Callable[[Mapping, Cells], dict[str, Any]]] = {

@@ -68,6 +68,22 @@ def prompt_turns(mapping: Mapping, cells: Cells) -> list[Message]:
     return [*_system(mapping, cells, turns), *turns]
 
 
+def turns_before(mapping: Mapping, cells: Cells) -> list[Message]:
+    """The turns a model has to answer; answers at the end of a conversation are left out.
+
+    Raises: FixData when nothing is asked.
+    """
+    column = mapping.messages or mapping.column("prompt")
+    if mapping.messages is None and cells.listed(column) is None:
+        return prompt_turns(mapping, cells)
+    turns = turns_in(cells, column)
+    while turns and turns[-1]["role"] == "assistant":
+        turns.pop()
+    if not turns:
+        raise cells.refuse(f"nothing is asked in column {column!r}", "A turn of the user")
+    return [*_system(mapping, cells, turns), *turns]
+
+
 def transcript(text: str) -> list[Message] | None:
     """The turns of a text with `Human:` and `Assistant:` marks; None for any other text.
 

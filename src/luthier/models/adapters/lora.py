@@ -10,6 +10,7 @@ from torch import nn
 
 from luthier.core.errors import FixRecipe, nearest
 from luthier.models.adapter import AdapterSite
+from luthier.models.adapters.fused import FusedLoraLinear
 from luthier.models.layers import linear_names
 
 
@@ -37,18 +38,18 @@ class LowRank:
         """
         names = targets_of(site, self.targets, self.top_layers)
         torch.manual_seed(site.seed)
-        model: nn.Module = get_peft_model(
-            site.model,  # type: ignore[arg-type]
-            LoraConfig(
-                r=self.rank,
-                lora_alpha=self.alpha,  # type: ignore[arg-type]
-                lora_dropout=self.dropout,
-                target_modules=names,
-                use_rslora=self.rank_stabilised,
-                use_dora=self.decomposed,
-                task_type=TaskType.CAUSAL_LM if site.causal else TaskType.FEATURE_EXTRACTION,
-            ),
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,  # type: ignore[arg-type]
+            lora_dropout=self.dropout,
+            target_modules=names,
+            use_rslora=self.rank_stabilised,
+            use_dora=self.decomposed,
+            task_type=TaskType.CAUSAL_LM if site.causal else TaskType.FEATURE_EXTRACTION,
         )
+        # PEFT's own way to bring a layer class; files and merging stay those of PEFT.
+        config._register_custom_module({nn.Linear: FusedLoraLinear})
+        model: nn.Module = get_peft_model(site.model, config)  # type: ignore[arg-type]
         return model
 
     def rate_factor(self) -> float:

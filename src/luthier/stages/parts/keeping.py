@@ -17,6 +17,7 @@ from luthier.core.files import new_folder, write_json
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
+from luthier.data.mapping import Mapping
 from luthier.models.base import Base
 from luthier.models.build import assemble, build_adapter, build_head
 from luthier.models.files import check_safetensors
@@ -38,6 +39,7 @@ class Tuned:
     network: Network
     head: Head
     contract: PromptContract
+    mapping: Mapping
 
 
 def keep(shop: Workshop) -> None:
@@ -56,6 +58,7 @@ def keep(shop: Workshop) -> None:
             tensors = {n: t.contiguous().cpu() for n, t in network.output.state_dict().items()}
             save_file(tensors, str(place / "head.safetensors"))
         save_facts(shop.prepared.facts, place / "facts.json")
+        write_json(place / "columns.json", shop.prepared.mapping.as_dict())
         write_json(place / "contract.json", shop.contract.as_dict())
         write_json(place / "base.json", {"id": shop.base.spec.id, "hash": shop.base.hash})
 
@@ -89,7 +92,8 @@ def open_tuned(folder: Path, progress: Progress) -> Tuned:
         json.loads((place / "contract.json").read_text(encoding="utf-8")), f"run {folder.name}"
     )
     network.mode(False, False)
-    return Tuned(recipe, recipe.task, base, network, head, contract)
+    mapping = Mapping.from_dict(json.loads((place / "columns.json").read_text(encoding="utf-8")))
+    return Tuned(recipe, recipe.task, base, network, head, contract, mapping)
 
 
 def _fill(network: Network, place: Path, recipe: Recipe) -> None:
