@@ -16,6 +16,7 @@ from transformers import AutoModel, AutoModelForCausalLM
 
 from luthier.core.errors import FixRecipe
 from luthier.core.types import Task
+from luthier.data.mapping import Mapping
 from luthier.models.adapter import lowest_trained
 from luthier.models.build import build_adapter
 from luthier.recipe.load import recipe_from_dict
@@ -114,7 +115,7 @@ def _keep(bench: Bench, recipe: Any, folder: Path) -> Path:
         network=bench.network,
         recipe=recipe,
         base=bench.base,
-        prepared=SimpleNamespace(facts=bench.facts),
+        prepared=SimpleNamespace(facts=bench.facts, mapping=Mapping(Task.CLASSIFY, ("text",))),
         contract=bench.contract,
     )
     keep(shop)  # type: ignore[arg-type]

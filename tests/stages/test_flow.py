@@ -65,9 +65,7 @@ class Flow:
 
 
 @pytest.fixture(scope="module", params=list(CASES))
-def flow(
-    request: pytest.FixtureRequest, bert: Path, llama: Path, tmp_path_factory: Any
-) -> Flow:
+def flow(request: pytest.FixtureRequest, bert: Path, llama: Path, tmp_path_factory: Any) -> Flow:
     task = Task(request.param.split()[0])
     folder = tmp_path_factory.mktemp("flow")
     rows = task_rows(task, 48)
@@ -178,7 +176,9 @@ def test_answers_are_those_that_were_measured(flow: Flow) -> None:
         off = [abs(a["label"] - r["label"]) for a, r in zip(answers, rows, strict=True)]
         assert sum(off) / len(off) == pytest.approx(tuned["mae"], abs=1e-3)
     elif flow.task is Task.TAG:
-        pairs = [(a["spans"], [list(s) for s in r["spans"]]) for a, r in zip(answers, rows, strict=True)]
+        pairs = [
+            (a["spans"], [list(s) for s in r["spans"]]) for a, r in zip(answers, rows, strict=True)
+        ]
         hits = sum(span in found for found, wanted in pairs for span in wanted)
         count = sum(len(found) + len(wanted) for found, wanted in pairs)
         assert 2 * hits / count == pytest.approx(tuned["entity_f1"])

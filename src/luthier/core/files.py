@@ -15,6 +15,7 @@ from typing import Any
 
 from luthier.core.errors import FreeDisk, LuthierError
 
+_LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.(tmp|old)")
 _TOLD = re.compile(r"\(os error (\d+)\)")
 
 
@@ -115,3 +116,17 @@ def new_folder(path: Path) -> Iterator[Path]:
                 temporary.replace(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes what writers of this module left in `folder` when they were killed.
+
+    Nobody else may be writing there.
+    """
+    for left in folder.glob(".*"):
+        if not _LEFT.fullmatch(left.name):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)

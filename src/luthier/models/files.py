@@ -58,6 +58,7 @@ def check_safetensors(file: Path) -> None:
                 str(file),
                 "this is a pickle under a safetensors name; loading it could run any code",
                 "a safetensors file",
+                "convert it where the model came from, or choose a safetensors revision",
             )
         length = int.from_bytes(start, "little") if len(start) == 8 else -1
         if not 2 <= length <= min(size - 8, 100_000_000):

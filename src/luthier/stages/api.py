@@ -101,6 +101,7 @@ def resume(run_id: str, store: Store | None = None, progress: Progress | None = 
     recipe = recipe_from_dict(record.recipe, f"run {record.id}")
     folder = Path(record.facts["base_folder"])
     shelf.set_status(record.id, "running")
+    clear_leftovers(record.path)
     recover_folder(record.path / "checkpoint")
     recover_folder(record.path / "best")
     has_state = (record.path / "checkpoint" / "state.json").is_file()

@@ -132,12 +132,7 @@ def open_contract(recipe: Recipe, base: Base, task: Task) -> PromptContract:
     if task.generates:
         template = base.tokenizer.chat_template or PLAIN_TEMPLATE
         if recipe.model.template_from is not None:
-            from transformers import AutoTokenizer
-
-            other = AutoTokenizer.from_pretrained(
-                locate(recipe.model.template_from), trust_remote_code=False
-            )
-            template = other.chat_template
+            template = _template_of(recipe.model.template_from)
     wanted = recipe.model.max_tokens or base.longest_input
     if wanted > base.longest_input:
         raise FixModel(
@@ -146,6 +141,29 @@ def open_contract(recipe: Recipe, base: Base, task: Task) -> PromptContract:
             f"at most {base.longest_input} for {base.spec.id}",
         )
     return make_contract(base.tokenizer, template, end_tokens(base), wanted, recipe.model.overlong)
+
+
+def _template_of(place: str) -> str:
+    """The chat template of another model.
+
+    Raises: FixModel when there is no such model, or it has no template.
+    """
+    from transformers import AutoTokenizer
+
+    where = f"model.template_from {place!r}"
+    try:
+        other = AutoTokenizer.from_pretrained(locate(place), trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise FixModel(
+            where,
+            f"there is no tokenizer that can be read: {str(error).strip().splitlines()[0]}",
+            "a model folder or hub id with a tokenizer.json",
+        ) from error
+    if not isinstance(other.chat_template, str):
+        raise FixModel(
+            where, "it has no chat template", "a model with one", "leave model.template_from out"
+        )
+    return other.chat_template
 
 
 def pad_id(base: Base) -> int:

@@ -1,0 +1,118 @@
+"""Runs that are stopped, killed or run out of disk: nothing half-written, and they go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import SafetensorError
+from stage_place import Place, is_whole, write_rows
+
+from luthier.core.errors import CheckRun, FreeDisk, ResumeLater
+from luthier.core.progress import Silence
+from luthier.core.types import Task
+from luthier.stages import api
+from luthier.stages.parts import keeping
+from luthier.store.store import Store
+from tiny import task_rows
+
+
+class Interrupt(Silence):
+    """Ctrl-C at the second update."""
+
+    def __init__(self) -> None:
+        self._training, self._seen = False, 0
+
+    def start(self, name: str, total: int | None = None, unit: str = "") -> None:
+        """Notes when training begins."""
+        self._training = name == "training"
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        """Counts updates."""
+        self._seen += self._training
+        if self._training and self._seen == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_data_changed_between_run_and_resume(place: Place) -> None:
+    with pytest.raises(ResumeLater) as caught:
+        api.run(place.recipe(), place.folder, Interrupt(), place.store)
+    record = place.store.find("last")
+    assert record.status == "interrupted"
+    assert f"luthier runs resume {record.id}" in caught.value.advice
+    file = place.folder / "train.jsonl"
+    before = file.read_bytes()
+    write_rows(file, task_rows(Task.CLASSIFY, 40, seed=5))
+    with pytest.raises(CheckRun, match="the data file changed since the run began") as refused:
+        api.resume(record.id, place.store)
+    assert record.id in refused.value.place and "restore it" in refused.value.advice
+    assert not (record.path / "model").exists()
+    file.write_bytes(before)
+    assert is_whole(place.store.find(api.resume(record.id, place.store).run))
+
+
+def _disk_full(*_: Any, **__: Any) -> None:
+    # What the writer of tensors says when the disk is full: no OSError.
+    raise SafetensorError(
+        "Error while serializing: I/O error: No space left on device (os error 28)"
+    )
+
+
+def test_disk_full_while_saving(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = place.run()
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "save_file", _disk_full)
+        error, record = place.refused()
+    assert isinstance(error, FreeDisk) and "model" in error.place
+    assert "free space" in error.advice
+    assert not list(record.path.glob(".*"))
+    assert is_whole(place.store.find(earlier.run))
+    again = api.resume(record.id, place.store)
+    assert is_whole(place.store.find(again.run))
+    assert again.metrics == earlier.metrics
+
+
+def test_killed(place: Place) -> None:
+    earlier = place.run()
+    (place.folder / "recipe.json").write_text(json.dumps(place.content()), encoding="utf-8")
+    children = {
+        moment: subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("stage_child.py")), home, moment],
+            cwd=place.folder,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for moment, home in (("saving", "home"), ("training", "other"))
+    }
+    for child in children.values():
+        _, errors = child.communicate(timeout=120)
+        assert child.returncode == -signal.SIGKILL, errors.decode()[-2000:]
+    for home, has_state in (("home", True), ("other", False)):
+        store = Store.open(folder=place.folder / home)
+        record = store.find("last")
+        assert record.status == "interrupted" and "ended" in record.reason
+        assert not (record.path / "model").exists()
+        assert (record.path / "checkpoint" / "state.json").is_file() == has_state
+        again = api.resume(record.id, store)
+        assert again.run == record.id and is_whole(store.find(again.run))
+        assert again.metrics == earlier.metrics
+        assert not list(record.path.glob(".*"))
+    assert is_whole(place.store.find(earlier.run))
+
+
+def test_data_changed_before_any_state_was_saved(place: Place) -> None:
+    with pytest.raises(ResumeLater):
+        api.run(place.recipe(), place.folder, Interrupt(), place.store)
+    record = place.store.find("last")
+    shutil.rmtree(record.path / "checkpoint")
+    write_rows(place.folder / "train.jsonl", task_rows(Task.CLASSIFY, 40, seed=5))
+    with pytest.raises(CheckRun, match="the data file changed"):
+        api.resume(record.id, place.store)
