@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from luthier.core.types import Task
 from luthier.recipe import load_recipe
+from luthier.stages.initialise import draft, look, scalar, write_recipe
 
 
 def test_what_was_seen_is_said(luthier, rows: Path) -> None:
@@ -84,3 +91,46 @@ def test_starter_data(luthier, tmp_path: Path, name: str) -> None:
     assert ended.code == 0, ended.err
     recipe = load_recipe(tmp_path / "recipe.yaml")
     assert (recipe.name, recipe.data.train) == (name, f"starter:{name}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no terminals to open here")
+def test_questions_on_a_terminal(tmp_path: Path) -> None:
+    import pty
+
+    lines = [f"{'xy'[n % 2]},{'pq'[n % 2]},a longer text with number {n}" for n in range(20)]
+    (tmp_path / "a.csv").write_text("one,two,text\n" + "\n".join(lines), encoding="utf-8")
+    mine, theirs = pty.openpty()
+    os.write(mine, b"\nnone\ntext\ntwo\n")
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("luthier")), "init", "a.csv"],
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"LUTHIER_HOME": str(tmp_path / "home")},
+        timeout=60,
+    )
+    os.close(mine)
+    os.close(theirs)
+    assert done.returncode == 0, done.stderr
+    assert "one, two could each be the label" in done.stderr
+    assert "'none' is none of them" in done.stderr
+    columns = load_recipe(tmp_path / "recipe.yaml").data.columns
+    assert columns.label == "two"
+
+
+def test_given_column_is_written_down_though_its_name_is_usual(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"row {n} of many", "label": "ab"[n % 2], "topic": "cd"[n % 2]} for n in range(9)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    text = draft(look(str(path), given={"label": "topic"}), tmp_path / "recipe.yaml")
+    write_recipe(text, tmp_path / "recipe.yaml")
+    assert load_recipe(tmp_path / "recipe.yaml").data.columns.label == "topic"
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40))
+def test_any_text_survives_as_a_value(value: str) -> None:
+    read = YAML(typ="safe", pure=True).load(f"key: {scalar(value)}\n")
+    assert read == {"key": value}
