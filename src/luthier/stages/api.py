@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.core.errors import CheckRun, LuthierError, ResumeLater
-from luthier.core.files import recover_folder, write_json, write_text
+from luthier.core.files import clear_leftovers, recover_folder, write_json, write_text
 from luthier.core.progress import Progress, Silence
 from luthier.core.types import Interval
 from luthier.recipe.load import dump_recipe, recipe_from_dict
@@ -101,9 +101,9 @@ def resume(run_id: str, store: Store | None = None, progress: Progress | None = 
     recipe = recipe_from_dict(record.recipe, f"run {record.id}")
     folder = Path(record.facts["base_folder"])
     shelf.set_status(record.id, "running")
-    clear_leftovers(record.path)
     recover_folder(record.path / "checkpoint")
     recover_folder(record.path / "best")
+    clear_leftovers(record.path)
     has_state = (record.path / "checkpoint" / "state.json").is_file()
     return _work(record, recipe, folder, shelf, progress or Silence(), resume=has_state)
 
