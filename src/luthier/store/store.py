@@ -7,7 +7,8 @@ import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sqlalchemy.engine import Connection
 
@@ -31,7 +32,7 @@ from luthier.store.records import (
 from luthier.store.sql import rows
 from luthier.store.sql.address import read_address, shown
 from luthier.store.sql.database import Database
-from luthier.store.sql.schema import bring_up
+from luthier.store.sql.schema import bring_up, refuse_emptied
 
 __all__ = ["CurvePoint", "MetricRow", "RunRecord", "Status", "Store"]
 
@@ -60,11 +61,28 @@ class Store(Measures):
         database = Database(read_address(url, place))
         with disk_errors(place):
             (place / "runs").mkdir(parents=True, exist_ok=True)
+        if url is None:
+            refuse_emptied(place / "luthier.db", place / "runs")
         bring_up(database)
         store = Store(database, place)
         for left in database.read(rows.being_deleted):
             store._remove(left)
         return store
+
+    def close(self) -> None:
+        """Lets go of the database; no connection is open between two calls in any case."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"Store({shown(self._database.url)!r}, {str(self.folder)!r})"

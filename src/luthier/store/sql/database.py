@@ -60,6 +60,10 @@ class Database:
         """
         return self._attempt(work, {"isolation_level": "READ COMMITTED"}, writes=True)
 
+    def close(self) -> None:
+        """Lets go of what the engine holds."""
+        self.engine.dispose()
+
     def _attempt(
         self, work: Callable[[Connection], Result], options: dict[str, Any], writes: bool = False
     ) -> Result:

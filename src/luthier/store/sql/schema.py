@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # Any number that no other program on the server is likely to use.
 _ADVISORY_LOCK = 5_917_330_412
 
+_HEAD_SECONDS = 0.5
+
 # Alembic keeps its context in a module, so one thread at a time.
 _ONE_THREAD = threading.Lock()
 
@@ -35,6 +38,28 @@ def bring_up(database: Database) -> None:
         return
     with _ONE_THREAD:
         database.write(lambda connection: _upgrade(connection, database))
+
+
+def refuse_emptied(file: Path, runs: Path) -> None:
+    """Refuses a database file without a byte beside folders of runs: its history is lost.
+
+    Raises: RepairStore.
+    """
+    if not _is_empty(file) or not any(runs.iterdir()):
+        return
+    # Another process may be making the file at this moment; it writes the head of it at once.
+    time.sleep(_HEAD_SECONDS)
+    if _is_empty(file):
+        raise RepairStore(
+            str(file),
+            f"the file is empty, although there are runs in {runs}",
+            "the database that knows these runs",
+            "restore it from a copy, or delete the empty file to begin a new history",
+        )
+
+
+def _is_empty(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size == 0
 
 
 def _version(connection: Connection, database: Database) -> str | None:
