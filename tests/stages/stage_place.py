@@ -27,6 +27,7 @@ DEFAULT: Mapping[str, Any] = {
     "train.learning_rate": 1e-2,
     "train.validations": 2,
     "evaluate.draws": 100,
+    "evaluate.forgetting": False,
     "evaluate.generate_rows": 8,
     "evaluate.max_new_tokens": 6,
 }

@@ -24,7 +24,7 @@ CASES: dict[str, Mapping[str, Any]] = {
     "multilabel": {},
     "regress": {},
     "tag": {},
-    "instruct": {},
+    "instruct": {"evaluate.forgetting": True},
     "adapt": {},
     "prefer dpo": {"train.objective": "dpo"},
     "prefer orpo": {"train.objective": "orpo"},
@@ -32,7 +32,6 @@ CASES: dict[str, Mapping[str, Any]] = {
     "classify full": {"adapter.kind": "full", "train.learning_rate": 1e-3},
     "classify none": {"adapter.kind": "none"},
     "classify top": {"adapter.top_layers": 1, "fast.prefix_cache": "on"},
-    "adapt top": {"adapter.top_layers": 1, "fast.prefix_cache": "on"},
 }
 
 
@@ -184,3 +183,21 @@ def test_answers_are_those_that_were_measured(flow: Flow) -> None:
         assert 2 * hits / count == pytest.approx(tuned["entity_f1"])
     else:
         assert all(isinstance(a["response"], str) for a in answers)
+
+
+def test_recognised_columns_are_read_again(place: Place) -> None:
+    def renamed(row: dict[str, Any]) -> dict[str, Any]:
+        return {"tweet": row["text"], "mood": row["label"]}
+
+    rows = task_rows(Task.CLASSIFY, 48)
+    write_rows(place.folder / "train.jsonl", [renamed(r) for r in rows[:40]])
+    test = write_rows(place.folder / "test.jsonl", [renamed(r) for r in rows[40:]])
+    result = place.run({"data.columns.label": "mood"})
+    asked = [{"tweet": r["text"]} for r in rows[40:]]
+    plain = [{"text": r["text"]} for r in rows[40:]]
+    answers = list(api.predict(result.run, asked, place.store))
+    assert answers == list(api.predict(result.run, plain, place.store))
+    right = sum(a["label"] == r["label"] for a, r in zip(answers, rows[40:], strict=True))
+    assert right / 8 == pytest.approx(result.metrics["tuned"]["accuracy"])
+    again = api.evaluate(result.run, str(test), place.store)
+    assert again["metrics"]["accuracy"] == pytest.approx(right / 8)

@@ -79,6 +79,7 @@ def test_disk_full_while_saving(place: Place, monkeypatch: pytest.MonkeyPatch) -
     assert again.metrics == earlier.metrics
 
 
+@pytest.mark.slow
 def test_killed(place: Place) -> None:
     earlier = place.run()
     (place.folder / "recipe.json").write_text(json.dumps(place.content()), encoding="utf-8")
