@@ -55,11 +55,11 @@ def _unknown_key(where: str, path: Sequence[str]) -> FixRecipe:
     section = _section_at(parents)
     fields = list(section.model_fields) if section else []
     near = nearest(key, fields)
-    if near:
-        advice = f"did you mean {'.'.join([*parents, near])!r}?"
-    else:
-        elsewhere = [p for p in all_keys() if p.rsplit(".", 1)[-1] == key]
-        advice = f"did you mean {elsewhere[0]!r}?" if elsewhere else ""
+    elsewhere = [p for p in all_keys() if p.rsplit(".", 1)[-1] == key]
+    advice = f"did you mean {'.'.join([*parents, near])!r}?" if near else ""
+    if elsewhere:
+        # The same word in another section is a better guess than a similar word in this one.
+        advice = f"did you mean {elsewhere[0]!r}?"
     inside = f"in `{'.'.join(parents)}`" if parents else "at the top level"
     return FixRecipe(
         where, f"the key {key!r} is unknown {inside}", f"allowed: {', '.join(fields)}", advice
