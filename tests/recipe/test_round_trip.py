@@ -91,7 +91,7 @@ def test_overriding_with_its_own_values_changes_nothing(content: dict[str, Any])
 @given(st.text(max_size=200))
 def test_any_text_is_a_recipe_or_a_clear_refusal(text: str) -> None:
     try:
-        recipe = recipe_from_dict(parse_yaml(text, "text"))
+        recipe = recipe_from_dict(parse_yaml(text, "text"), "text")
     except FixRecipe as error:
         assert str(error).startswith("text")
     else:

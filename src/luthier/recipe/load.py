@@ -60,7 +60,8 @@ def parse_yaml(text: str, place: str) -> CommentedMap:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = (error.problem or "broken YAML").split("\n")[0]
         raise FixRecipe(f"{place}, line {line}", problem, "YAML 1.2") from error
-    except YAMLError as error:
+    except (YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # Odd tags and numbers make the parser raise its own mistakes, too.
         raise FixRecipe(place, str(error).split("\n")[0], "YAML 1.2") from error
     if not isinstance(content, CommentedMap):
         raise FixRecipe(
