@@ -10,10 +10,10 @@ run: $(VENV)/.run ## fine-tune the embedded encoder on the starter data and prin
 	$(BIN)/luthier run examples/starter.yaml
 
 test: $(VENV)/.test ## the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: $(VENV)/.test ## all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.test ## style, types, floors, sizes
 	$(BIN)/ruff check .
