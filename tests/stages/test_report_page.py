@@ -20,6 +20,9 @@ from luthier.evaluate import (
     SpanPredictions,
     TextPredictions,
     ValuePredictions,
+    absent,
+    bootstrap,
+    paired,
     primary,
 )
 from luthier.stages.page import build, words
@@ -69,6 +72,16 @@ class Page(HTMLParser):
         return {attributes.get("id") for _, attributes in self.tags}
 
 
+def metric_rows(
+    models: dict[str, Predictions], base: str, tuned: str, draws: int = 1000
+) -> tuple[MetricRow, ...]:
+    """The table of some predictions, as the flow makes it."""
+    found = {name: bootstrap(p, draws=draws) for name, p in models.items()}
+    missing = {name: absent(p) for name, p in models.items()}
+    compared = paired(models[base], models[tuned], draws=draws) if base in models else {}
+    return build.rows_of(found, compared, missing)
+
+
 def classes(right: float, seed: int) -> ClassPredictions:
     rng = np.random.default_rng(seed)
     truth = np.arange(40) % 4
@@ -108,7 +121,7 @@ def report(task: Task = Task.CLASSIFY, **parts: object) -> ReportData:
 
 def measured(task: Task) -> ReportData:
     models = {"untouched model": predictions(task, 1), "tuned model": predictions(task, 2)}
-    rows = build.metric_rows(models, "untouched model", "tuned model", draws=60)
+    rows = metric_rows(models, "untouched model", "tuned model", draws=60)
     texts = [f"text {i}" for i in ROWS]
     return report(task, metrics=rows, mistakes=build.mistakes_of(models["tuned model"], texts, 5))
 
@@ -129,7 +142,7 @@ def full(text: str) -> ReportData:
     return ReportData(
         text, text, text, text, text, text, "accuracy", {"train": 9, text: 3},
         models=tuple(models),
-        metrics=build.metric_rows(models, "untouched model", "tuned model", draws=50),
+        metrics=metric_rows(models, "untouched model", "tuned model", draws=50),
         curves=(Curve(text, ((0, 3.0), (1000, 1.0)), text),),
         confusion=build.confusion_of(named),
         calibration=build.calibration_of(named),
@@ -269,7 +282,7 @@ def test_without_a_base_nothing_is_claimed() -> None:
 def test_undefined_metrics_show_their_reason() -> None:
     p = classes(0.7, 1)
     constant = replace(p, probabilities=np.tile([1.0, 0, 0, 0], (40, 1)))
-    rows = build.metric_rows({"untouched model": constant, "tuned model": p},
+    rows = metric_rows({"untouched model": constant, "tuned model": p},
                              "untouched model", "tuned model", draws=50)  # fmt: skip
     page = Page(render(report(metrics=rows)))
     assert "Matthews correlation of the untouched model is undefined: the truth or" in page.words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -269,8 +269,3 @@ def show_masks(encoded: Encoded, tokenizer: Any, rows: int = 3) -> tuple[Any, ..
             )
         )
     return tuple(shown)
-
-
-def with_micro(plan: BatchPlan, micro_rows: int) -> BatchPlan:
-    """The same plan under another bound on the rows of a forward pass."""
-    return replace(plan, micro_rows=micro_rows)

@@ -51,7 +51,8 @@ def default_rate(width: int, batch_size: int, rate_factor: float, causal: bool) 
     for causal models and 0.0775 for encoders, whose output layer already begins as a fitted probe.
 
     Source: the form, both exponents and the factor ten for LoRA are those of the tinker-cookbook
-    sweeps (its two model families); the root of the batch size is Malladi et al. 2022.
+    sweeps of two causal families; which exponent encoders get is our choice. The root of the batch
+    size is Malladi et al. 2022.
     """
     by_batch = min(2.0, max(0.5, math.sqrt(batch_size / 32)))
     power = 0.781 if causal else 0.0775

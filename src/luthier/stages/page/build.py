@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from luthier.core.types import Finding, Interval
-from luthier.evaluate import Predictions, absent, bootstrap, paired
+from luthier.evaluate import Predictions
 from luthier.evaluate.interval import Comparison
 from luthier.evaluate.metrics.classification import BINS, confidence_bins, confusion
 from luthier.evaluate.predictions import ClassPredictions, IntArray
@@ -24,27 +24,16 @@ from luthier.stages.page.data import (
 )
 
 
-def metric_rows(
-    models: Mapping[str, Predictions], base: str, tuned: str, draws: int = 1000, seed: int = 0
-) -> tuple[MetricRow, ...]:
-    """Every metric of every model with intervals, and the tuned model against the base.
-
-    `models` are predictions by column name, on the same rows. `base` may be missing.
-
-    Raises: CheckRun when base and tuned answered different rows.
-    """
-    found = {name: bootstrap(p, draws=draws, seed=seed) for name, p in models.items()}
-    missing = {name: absent(p) for name, p in models.items()}
-    compared = paired(models[base], models[tuned], draws=draws, seed=seed) if base in models else {}
-    return rows_of(found, compared, missing)
-
-
 def rows_of(
     found: Mapping[str, Mapping[str, Interval]],
     compared: Mapping[str, Comparison],
     missing: Mapping[str, Mapping[str, str]],
 ) -> tuple[MetricRow, ...]:
-    """The same from intervals by model and metric, comparisons by metric, and what is missing."""
+    """Every metric of every model with intervals, and the tuned model against the base.
+
+    `found` holds intervals by model and metric, `compared` comparisons by metric, `missing` the
+    reason why a model has no value of a metric.
+    """
     rows: list[MetricRow] = []
     for metric in dict.fromkeys(metric for values in found.values() for metric in values):
         estimates = {
