@@ -40,6 +40,8 @@ class Lora(Section):
     """Scale of the update; divided by the rank, or by its root with `rank_stabilised`."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
     """Dropout on the adapter's input."""
+    b_rate: float = Field(1.0, gt=0)
+    """Learning rate of the B matrices as a multiple: LoRA+ (Hayou et al. 2024)."""
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     """Names of the adapted linear layers."""
     top_layers: int | None = Field(None, ge=1)

@@ -20,6 +20,7 @@ from luthier.evaluate.baseline import LinearProbe
 from luthier.evaluate.measure import metric, metrics_of
 from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
+from luthier.recipe.model import Lora
 from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.answers import Exam, features, score_all, to_predictions, truth_of
 from luthier.stages.parts.prefix import keep_prefix
@@ -67,7 +68,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     hidden = _hidden(shop, np.concatenate([train_part, check_part]), progress)
     exam = Exam(shop.encoded, check_part, shop.prepared.table, shop.batch_plan(), hidden)
     probe = _probe(shop, exam, train_part, hidden, progress)
-    reference = _reference(shop, train_part, check_part, progress)
+    reference = reference_margins(shop, train_part, check_part, progress)
     batches = EpochBatches(
         shop.encoded,
         train_part,
@@ -105,6 +106,7 @@ def descent(shop: Workshop) -> Descent:
     """The update rule of a resolved recipe."""
     train_section = shop.recipe.train
     rule, shape = train_section.optimizer, train_section.schedule
+    adapter = shop.recipe.adapter
     schedule = RateSchedule(shop.timing.steps, shape.kind, shape.warmup, shape.decay, shape.floor)
     return Descent(
         rate=shop.timing.rate,
@@ -115,6 +117,7 @@ def descent(shop: Workshop) -> Descent:
         epsilon=rule.epsilon,
         clip_norm=rule.clip_norm,
         head_rate=train_section.head_rate,
+        b_rate=adapter.b_rate if isinstance(adapter, Lora) else 1.0,
         fused=shop.legal["fused_optimizer"].on,
     )
 
@@ -168,7 +171,7 @@ def _probe(
     return probe
 
 
-def _reference(
+def reference_margins(
     shop: Workshop,
     train_part: NDArray[np.int64],
     check_part: NDArray[np.int64],

@@ -16,7 +16,9 @@ from luthier.core.errors import CheckRun
 from luthier.core.files import new_folder, recover_folder
 from luthier.models.files import check_safetensors
 from luthier.models.network import Network
+from luthier.train.sharded import fill, gather, own, whole
 from luthier.train.step import UpdateRule
+from luthier.train.world import World
 
 FORMAT = 1
 
@@ -39,7 +41,9 @@ class TrainingState:
     """Trained parameters, optimiser, position and curve.
 
     `step` counts finished updates; the batch of an update and its random numbers are functions of
-    `seed` and `step`, so the position in the data needs no more than these two numbers.
+    `seed` and `step`, so the position in the data needs no more than these two numbers. `world`
+    are the processes that hold it, each all of it or a part; files hold it whole, so any number
+    of processes can go on with what any number saved.
     """
 
     network: Network
@@ -52,13 +56,27 @@ class TrainingState:
     base_dropout: bool = False
     device: str = "cpu"
     stopped: str = ""
+    world: World = field(default_factory=World)
 
     @staticmethod
-    def begin(network: Network, update: UpdateRule, seed: int, base_dropout: bool) -> TrainingState:
+    def begin(
+        network: Network,
+        update: UpdateRule,
+        seed: int,
+        base_dropout: bool,
+        world: World | None = None,
+    ) -> TrainingState:
         """A state before its first update."""
         optimizer = update.start(trainable(network))
         device = str(next(network.parameters()).device)
-        return TrainingState(network, optimizer, seed, base_dropout=base_dropout, device=device)
+        return TrainingState(
+            network,
+            optimizer,
+            seed,
+            base_dropout=base_dropout,
+            device=device,
+            world=world or World(),
+        )
 
     @property
     def trainable(self) -> dict[str, nn.Parameter]:
@@ -70,21 +88,28 @@ class TrainingState:
         self.curve.append((self.step, name, value))
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copies of the trained parameters."""
-        return {name: p.detach().clone() for name, p in self.trainable.items()}
+        """Copies of the trained parameters, whole, in every process."""
+        return {name: whole(p.detach()).clone() for name, p in self.trainable.items()}
+
+    def here(self) -> dict[str, Tensor]:
+        """Copies of this process's parts of the trained parameters."""
+        return {name: own(p.detach()).clone() for name, p in self.trainable.items()}
+
+    def gathered(self) -> dict[str, Tensor]:
+        """The trained parameters as files hold them: whole, in the first process only."""
+        return gather(self.trainable, self.world)
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Puts a snapshot back."""
-        with torch.no_grad():
-            for name, parameter in self.trainable.items():
-                parameter.copy_(snapshot[name])
+        """Puts a snapshot back; of several processes the first one's counts."""
+        for name, parameter in self.trainable.items():
+            fill(parameter, snapshot.get(name), self.world)
 
     def save(self, folder: Path, contract: str = "") -> None:
         """Writes the state atomically: tensors as safetensors, numbers as JSON.
 
         Raises: FreeDisk when there is no room; an earlier state in `folder` is then untouched.
         """
-        tensors = {f"parameter/{n}": p.detach() for n, p in self.trainable.items()}
+        tensors: dict[str, Tensor] = {f"parameter/{n}": p for n, p in self.trainable.items()}
         numbers: dict[str, dict[str, float]] = {}
         saved = self.optimizer.state_dict()["state"]
         for index, entries in saved.items():
@@ -103,16 +128,32 @@ class TrainingState:
             "numbers": numbers,
             "contract": contract,
         }
-        with new_folder(folder) as place:
-            whole = {name: t.contiguous().cpu() for name, t in tensors.items()}
-            save_file(whole, str(place / "state.safetensors"))
-            (place / "state.json").write_text(json.dumps(about), encoding="utf-8")
+        together = gather(tensors, self.world)
+
+        def write() -> None:
+            with new_folder(folder) as place:
+                save_file(together, str(place / "state.safetensors"))
+                (place / "state.json").write_text(json.dumps(about), encoding="utf-8")
+
+        self.world.write(folder, write)
 
     def load(self, folder: Path, contract: str = "") -> None:
         """Takes over a saved state; afterwards training goes on as if it had never stopped.
 
+        Of several processes the first reads.
+
         Raises: CheckRun for a state of another run, format or set of parameters.
         """
+        tensors, about = self._read(folder, contract) if self.world.first else ({}, {})
+        about = json.loads(self.world.tell(json.dumps(about)))
+        self.restore({n: tensors[f"parameter/{n}"] for n in self.trainable if tensors})
+        self._load_optimizer(tensors, about)
+        self.seed, self.step = about["seed"], about["step"]
+        self.seconds, self.tokens = about["seconds"], about["tokens"]
+        self.curve = [(int(s), str(n), float(v)) for s, n, v in about["curve"]]
+
+    def _read(self, folder: Path, contract: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What a saved state holds, checked."""
         recover_folder(folder)
         file = folder / "state.safetensors"
         if not file.is_file():
@@ -134,21 +175,45 @@ class TrainingState:
         }
         if mine != theirs:
             raise CheckRun(str(folder), "the saved state has other parameters than this recipe")
-        self.restore({name: tensors[f"parameter/{name}"] for name in mine})
-        self._load_optimizer(tensors, about["numbers"])
-        self.seed, self.step = about["seed"], about["step"]
-        self.seconds, self.tokens = about["seconds"], about["tokens"]
-        self.curve = [(int(s), str(n), float(v)) for s, n, v in about["curve"]]
+        about["optimizer"] = {
+            key: [str(t.dtype).removeprefix("torch."), list(t.shape)]
+            for key, t in tensors.items()
+            if key.startswith("optimizer/")
+        }
+        return tensors, about
 
-    def _load_optimizer(
-        self, tensors: dict[str, Tensor], numbers: dict[str, dict[str, float]]
-    ) -> None:
+    def inherit(self, folder: Path) -> None:
+        """Takes over the parameters of another saved state, and nothing else of it.
+
+        Raises: CheckRun when there is none, or its parameters have other names or shapes.
+        """
+        file = folder / "state.safetensors"
+        check_safetensors(file)
+        kept = {
+            name.removeprefix("parameter/"): tensor
+            for name, tensor in load_file(str(file)).items()
+            if name.startswith("parameter/")
+        }
+        if {n: t.shape for n, t in kept.items()} != {n: p.shape for n, p in self.trainable.items()}:
+            raise CheckRun(str(folder), "the saved state has parameters of other shapes")
+        self.restore(kept)
+
+    def _load_optimizer(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+        """Takes over the optimiser's tensors, cut like their parameters, and its numbers."""
         entries: dict[int, dict[str, Tensor | float]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith("optimizer/"):
-                _, index, name = key.split("/", 2)
-                entries.setdefault(int(index), {})[name] = tensor
-        for number, values in numbers.items():
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for key, (kind, shape) in about["optimizer"].items():
+            _, index, name = key.split("/", 2)
+            mine: Tensor = parameters[int(index)]
+            alike = list(mine.shape) == shape
+            target = (
+                torch.empty_like(mine, dtype=getattr(torch, kind))
+                if alike
+                else torch.empty(shape, dtype=getattr(torch, kind), device=self.device)
+            )
+            fill(target, tensors.get(key), self.world)
+            entries.setdefault(int(index), {})[name] = target if alike else target.cpu()
+        for number, values in about["numbers"].items():
             entries.setdefault(int(number), {}).update(values)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": entries, "param_groups": groups})

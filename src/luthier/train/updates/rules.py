@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import SGD, Adafactor, AdamW, Optimizer
 
 from luthier.train.schedule import RateSchedule
+from luthier.train.sharded import whole
 from luthier.train.updates.lion import Lion
 
 
@@ -19,10 +20,11 @@ class Descent:
     """One optimiser under a schedule.
 
     `rate` is the highest learning rate, `head_rate` its multiple for parameters whose name begins
-    with `output.`; `weight_decay` is decoupled and touches matrices only.
+    with `output.`, `b_rate` that for the B matrices of LoRA; `weight_decay` is decoupled and
+    touches matrices only.
 
     Source: Loshchilov and Hutter 2019 (AdamW); Shazeer and Stern 2018 (Adafactor);
-    Chen et al. 2023 (Lion).
+    Chen et al. 2023 (Lion); Hayou et al. 2024 (LoRA+).
     """
 
     rate: float
@@ -33,13 +35,14 @@ class Descent:
     epsilon: float = 1e-8
     clip_norm: float | None = 1.0
     head_rate: float = 1.0
+    b_rate: float = 1.0
     fused: bool = True
 
     def start(self, trainable: Mapping[str, nn.Parameter]) -> Optimizer:
         """A fresh optimiser."""
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in trainable.items():
-            factor = self.head_rate if name.startswith("output.") else 1.0
+            factor = self._factor(name)
             decay = self.weight_decay if parameter.ndim >= 2 else 0.0
             groups.setdefault((factor, decay), []).append(parameter)
         sets: list[dict[str, Any]] = [
@@ -54,12 +57,18 @@ class Descent:
             return Lion(sets, rate=self.rate, betas=self.betas)
         return AdamW(sets, lr=self.rate, betas=self.betas, eps=self.epsilon, fused=self.fused)
 
+    def _factor(self, name: str) -> float:
+        if name.startswith("output."):
+            return self.head_rate
+        return self.b_rate if ".lora_B." in name else 1.0
+
     def apply(
         self, trainable: Mapping[str, nn.Parameter], optimizer: Optimizer, step: int
     ) -> float:
         """One update; returns the norm before clipping. Nothing moves when it is not finite."""
         limit = self.clip_norm if self.clip_norm is not None else float("inf")
         norm = torch.nn.utils.clip_grad_norm_(trainable.values(), limit, foreach=True)
+        norm = whole(norm)
         if not torch.isfinite(norm):
             return float(norm)
         factor = self.schedule.at(step)

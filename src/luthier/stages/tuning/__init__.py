@@ -1,0 +1,1 @@
+"""Tuning: many trials on one resident base, advanced by the search."""
