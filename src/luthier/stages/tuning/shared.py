@@ -71,8 +71,10 @@ class SharedBase:
     _pristine: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @staticmethod
-    def begin(shop: Workshop, folder: Path) -> SharedBase:
+    def begin(shop: Workshop, folder: Path, halves: Halves | None = None) -> SharedBase:
         """Takes the workshop's base over; its own adapter is taken off.
+
+        Validation rows are divided into random halves unless they are given.
 
         Raises: FixRecipe when there are too few validation rows to choose and confirm by.
         """
@@ -82,7 +84,8 @@ class SharedBase:
             raise FixRecipe("data.split.validation", f"{len(check)} validation rows",
                             "at least 4, better some hundreds", "give more rows")  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        shared = SharedBase(shop, folder, chosen, Halves.of(check, shop.recipe.train.seed))
+        own = halves or Halves.of(check, shop.recipe.train.seed)
+        shared = SharedBase(shop, folder, chosen, own)
         train = shop.part(shop.prepared.splits.train)
         shared.reference = reference_margins(shop, train, check, Silence())
         shared._detach(shop.network)
@@ -268,7 +271,7 @@ class SharedBase:
         if shop.task is not Task.CLASSIFY or not shop.recipe.evaluate.probe:
             return
         train = shop.exam(shop.encoded, shop.part(shop.prepared.splits.train))
-        check = shop.exam(shop.encoded, shop.part(shop.prepared.splits.validation))
+        check = shop.exam(shop.encoded, self.halves.first)
         known = (features(shop.network, train), truth_of(train))
         checked = (features(shop.network, check), truth_of(check))
         self.probe = LinearProbe.fit(shop.head.labels.names, known, checked)

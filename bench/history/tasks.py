@@ -1,0 +1,81 @@
+"""The tasks whose learning curves are recorded: small samples of public sets, texts and labels."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+TRAIN, VALIDATION, TEST = 500, 300, 600
+"""Rows of each part; fewer where a set has fewer."""
+
+
+@dataclass(frozen=True)
+class RecordedTask:
+    """A set, the columns it is read from, and the family that is masked together with it."""
+
+    name: str
+    family: str
+    text: str = "text"
+    label: str = "label"
+
+
+TASKS = (
+    RecordedTask("banking77", "banking77"),
+    RecordedTask("clinc150", "clinc150"),
+    RecordedTask("snips", "snips"),
+    RecordedTask("bitext_customer_support", "bitext", "prompt"),
+    RecordedTask("sms_spam", "sms_spam"),
+    RecordedTask("twitter_financial_sentiment", "financial_sentiment"),
+    RecordedTask("sentfin", "financial_sentiment"),
+    RecordedTask("goemotions", "goemotions"),
+    RecordedTask("davidson_hate_offensive", "toxicity"),
+    RecordedTask("medquad", "medquad", "prompt"),
+    RecordedTask("hatexplain", "toxicity"),
+    RecordedTask("cfpb_complaints", "cfpb"),
+    RecordedTask("cuad_clauses", "cuad"),
+    RecordedTask("medical_abstracts", "medical_abstracts"),
+    RecordedTask("wikipedia_toxicity_sample", "toxicity"),
+)
+
+
+def sample(task: RecordedTask, data: Path, folder: Path) -> dict[str, int]:
+    """Writes `train.jsonl` and `check.jsonl` (validation rows, then test rows) into `folder`.
+
+    Labels that are not among the sampled training rows are left out of the other parts. Returns
+    the number of rows per part.
+    """
+    parts = {
+        p: _rows(task, data / task.name / f"{p}.jsonl") for p in ("train", "validation", "test")
+    }
+    chance = random.Random(f"{task.name} sample")
+    for rows in parts.values():
+        chance.shuffle(rows)
+    train = parts["train"][:TRAIN]
+    known = {label for _, label in train}
+    validation = [r for r in parts["validation"] or parts["train"][TRAIN:] if r[1] in known]
+    test = [r for r in parts["test"] if r[1] in known]
+    validation, test = validation[:VALIDATION], test[:TEST]
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "train.jsonl", train)
+    _write(folder / "check.jsonl", [*validation, *test])
+    return {"train": len(train), "validation": len(validation), "test": len(test)}
+
+
+def _rows(task: RecordedTask, file: Path) -> list[tuple[str, str]]:
+    if not file.is_file():
+        return []
+    found, seen = [], set()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        pair = (str(row.get(task.text) or "").strip(), str(row.get(task.label)))
+        if pair[0] and row.get(task.label) is not None and pair[0] not in seen:
+            seen.add(pair[0])
+            found.append(pair)
+    return found
+
+
+def _write(file: Path, rows: list[tuple[str, str]]) -> None:
+    lines = [json.dumps({"text": t, "label": label}, ensure_ascii=False) for t, label in rows]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,89 @@
+"""What a task looks like before any training: the description under which its history is kept."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from luthier.core.types import Task
+from luthier.evaluate.measure import metrics_of
+from luthier.stages.parts.answers import features, rows_of, truth_of
+from luthier.stages.tuning.shared import SharedBase
+
+NEIGHBOURS = 5
+
+
+def task_features(shared: SharedBase) -> dict[str, float]:
+    """Numbers by name: rows, labels, lengths, model size, and cheap probes of the untouched base.
+
+    Probes read training rows and the first validation half only. Source: the probes follow
+    TuneAhead (2026), section 3.
+    """
+    shop = shared.shop
+    train = shop.part(shop.prepared.splits.train)
+    lengths = shop.encoded.lengths[train]
+    config = shop.network.plain.config
+    weights = sum(p.numel() for p in shop.base.network.parameters())
+    found = {
+        "log_rows": math.log(len(train)),
+        "log_validation_rows": math.log(len(shared.halves.first)),
+        "log_mean_tokens": math.log(float(lengths.mean())),
+        "log_long_tokens": math.log(float(np.quantile(lengths, 0.95))),
+        "log_parameters": math.log(weights),
+        "log_width": math.log(config.hidden_size),
+        "layers": float(shop.network.stack.layers),
+    }
+    if shop.task is Task.CLASSIFY:
+        found |= _classes(shared, train)
+    return found
+
+
+def anchor(shared: SharedBase) -> float | None:
+    """The wanted metric of the linear probe on the first validation half; None without a probe."""
+    if shared.probe is None:
+        return None
+    exam = shared.shop.exam(shared.shop.encoded, shared.halves.first)
+    vectors = features(shared.shop.network, exam)
+    answers = shared.probe.predict(vectors, truth_of(exam), rows_of(exam))
+    return metrics_of(answers).get(shared.metric)
+
+
+def _classes(shared: SharedBase, train: NDArray[np.int64]) -> dict[str, float]:
+    shop = shared.shop
+    known = shop.exam(shop.encoded, train)
+    truth = truth_of(known)
+    counts = np.bincount(truth, minlength=len(shop.head.labels.names)) / len(truth)
+    seen = counts[counts > 0]
+    classes = len(counts)
+    entropy = float(-(seen * np.log(seen)).sum())
+    found = {
+        "log_labels": math.log(classes),
+        "label_entropy": entropy / math.log(max(2, classes)),
+        "majority": float(counts.max()),
+        "rows_per_label": math.log(len(truth) / classes),
+    }
+    asked = shop.exam(shop.encoded, shared.halves.first)
+    vectors, others = features(shop.network, known), features(shop.network, asked)
+    found["neighbours"] = _neighbours(vectors, truth, others, truth_of(asked))
+    if shared.probe is not None:
+        for name, exam, these in (("train", known, vectors), ("validation", asked, others)):
+            answers = shared.probe.predict(these, truth_of(exam), rows_of(exam))
+            found[f"probe_{name}"] = float(
+                (answers.probabilities.argmax(1) == answers.truth).mean()
+            )
+    return found
+
+
+def _neighbours(
+    known: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    asked: NDArray[np.float32],
+    wanted: NDArray[np.int64],
+) -> float:
+    """Accuracy of the five nearest training rows by cosine."""
+    unit = known / np.maximum(np.linalg.norm(known, axis=1, keepdims=True), 1e-9)
+    near = np.argsort(-(asked @ unit.T), axis=1)[:, :NEIGHBOURS]
+    said = [int(np.bincount(truth[line]).argmax()) for line in near]
+    return float((np.asarray(said) == wanted).mean())
