@@ -1,0 +1,1 @@
+"""What earlier runs showed: tasks, their trials and learning curves, and what is learnt from them."""

@@ -1,0 +1,1 @@
+"""Models of what a configuration would reach: Gaussian processes, transfer and curves."""
