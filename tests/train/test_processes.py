@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from launch import torchrun
 from safetensors.torch import load_file
 
 from luthier.core.types import Task
@@ -16,21 +14,11 @@ from tiny import furthest, make_bench, same_bits
 SCRIPT = Path(__file__).with_name("one_process.py")
 
 
-def _torchrun(arguments: list[str], processes: int = 2) -> subprocess.CompletedProcess[str]:
-    tests = str(SCRIPT.parent.parent)
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": tests}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc-per-node={processes}", *arguments]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("task", [Task.CLASSIFY, Task.INSTRUCT])
 def test_two_processes_equal_one(task: Task, bert: Path, llama: Path, tmp_path: Path) -> None:
     folder = llama if task.generates else bert
-    done = _torchrun([str(SCRIPT), str(folder), task.value, str(tmp_path)])
+    done = torchrun([str(SCRIPT), str(folder), task.value, str(tmp_path)])
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = (load_file(str(tmp_path / f"rank{r}.safetensors")) for r in (0, 1))
     assert same_bits(first, second)
@@ -55,7 +43,7 @@ def test_luthier_run_under_torchrun_writes_one_run(bert: Path, tmp_path: Path) -
         "evaluate:\n  draws: 100\n"
     )
     home = tmp_path / "home"
-    done = _torchrun(["-m", "luthier.cli.main", "--home", str(home), "--json", "run", str(recipe)])
+    done = torchrun(["-m", "luthier.cli.main", "--home", str(home), "--json", "run", str(recipe)])
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(list((home / "runs").iterdir())) == 1
     assert done.stdout.count('"report"') == 1

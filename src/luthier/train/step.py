@@ -70,4 +70,5 @@ class Step:
 
 def largest_move(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> float:
     """Largest absolute change of any parameter."""
-    return max((float((after[n].detach() - t).abs().max()) for n, t in before.items()), default=0.0)
+    moves = (float((after[n].detach() - t).abs().max()) for n, t in before.items() if t.numel())
+    return max(moves, default=0.0)

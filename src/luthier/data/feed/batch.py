@@ -44,10 +44,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class LogicalBatch:
-    """The rows of one update, cut into micro-batches only for memory and padding."""
+    """The rows of one update, cut into micro-batches only for memory and padding.
+
+    `spare` is a row of weight zero, for a process that has fewer micro-batches than another and
+    must keep step with it.
+    """
 
     micro: tuple[Batch, ...]
     weight: float
+    spare: Batch | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         return iter(self.micro)

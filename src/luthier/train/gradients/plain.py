@@ -29,6 +29,7 @@ class PlainGradient:
         for parameter in trained:
             parameter.grad = None
         loss = torch.zeros((), device=self.device)
+        counts = torch.tensor([batch.size, batch.tokens], dtype=torch.float64, device=self.device)
         for micro in batch:
             part = objective(network, micro.to(self.device)).total / batch.weight
             part.backward()
@@ -37,5 +38,7 @@ class PlainGradient:
             for parameter in trained:
                 if parameter.grad is None:
                     parameter.grad = torch.zeros_like(parameter)
-            self.world.add_up([loss.view(1), *(p.grad for p in trained if p.grad is not None)])
-        return Gradient(float(loss), batch.size, batch.tokens)
+            grads = [p.grad for p in trained if p.grad is not None]
+            self.world.add_up([loss.view(1), *grads])
+            self.world.add_up([counts])
+        return Gradient(float(loss), int(counts[0]), int(counts[1]))

@@ -43,8 +43,10 @@ class KeepBest:
     def begin(self, state: TrainingState) -> None:
         """Measures the state as it is, or takes up what an earlier call kept."""
         kept = self.folder / "best.json"
-        if state.step and kept.is_file():
-            about = json.loads(kept.read_text(encoding="utf-8"))
+        found = state.step > 0 and state.world.first and kept.is_file()
+        text = state.world.tell(kept.read_text(encoding="utf-8") if found else "")
+        if text:
+            about = json.loads(text)
             self.best, self.best_step = about["value"], about["step"]
             self._misses = sum(
                 1 for s, name, _ in state.curve if name == self._name and s > self.best_step
@@ -66,8 +68,9 @@ class KeepBest:
         """Nothing to tidy."""
 
     def restore(self, state: TrainingState) -> None:
-        """Puts the best parameters into the state."""
-        state.restore(load_file(str(self.folder / "best.safetensors")))
+        """Puts the best parameters into the state; of several processes the first reads."""
+        file = self.folder / "best.safetensors"
+        state.restore(load_file(str(file)) if state.world.first else {})
 
     @property
     def _name(self) -> str:
@@ -84,20 +87,23 @@ class KeepBest:
                 f"{self.metric!r} was not measured",
                 f"one of {', '.join(sorted(found))}",
             )
-        value = found[self.metric]
+        # All processes follow the first one's number: they must agree to the bit.
+        value = float(state.world.tell(repr(float(found[self.metric]))))
         sign = 1.0 if self.direction == "higher" else -1.0
         known = self.best is not None and not math.isnan(self.best)
         # Written so that NaN never counts as better than a number.
         if known and not sign * value > sign * (self.best or 0.0):
             return False
         self.best, self.best_step = value, state.step
-        with new_folder(self.folder) as place:
-            whole = {n: t.contiguous().cpu() for n, t in state.snapshot().items()}
-            save_file(whole, str(place / "best.safetensors"))
-            (place / "best.json").write_text(
-                json.dumps({"step": state.step, "metric": self.metric, "value": value}),
-                encoding="utf-8",
-            )
+        tensors = state.gathered()
+        about = {"step": state.step, "metric": self.metric, "value": value}
+
+        def write() -> None:
+            with new_folder(self.folder) as place:
+                save_file(tensors, str(place / "best.safetensors"))
+                (place / "best.json").write_text(json.dumps(about), encoding="utf-8")
+
+        state.world.write(self.folder, write)
         return True
 
 
@@ -109,7 +115,7 @@ class MustMove:
 
     def begin(self, state: TrainingState) -> None:
         """Remembers where the parameters are."""
-        self._before = state.snapshot()
+        self._before = state.here()
         self._from = state.step
 
     def after(self, state: TrainingState, report: Report) -> None:
@@ -123,7 +129,7 @@ class MustMove:
             self._check(state)
 
     def _check(self, state: TrainingState) -> None:
-        if largest_move(self._before, dict(state.trainable)) == 0.0:
+        if state.world.largest(largest_move(self._before, state.here())) == 0.0:
             raise NothingLearned(
                 f"update {state.step}",
                 "no trained parameter has moved",
