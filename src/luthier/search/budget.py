@@ -1,0 +1,58 @@
+"""A budget in the user's words: minutes, trials, or multiples of one ordinary run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from luthier.core.errors import FixRecipe
+
+_SECONDS = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+_ALLOWED = "such as '20min', '2h', '30 trials' or '5x one run'"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much a search may spend; exactly one of the three is given."""
+
+    seconds: float | None = None
+    trials: int | None = None
+    runs: float | None = None
+
+    @staticmethod
+    def read(text: str) -> Limit:
+        """The limit that a text names.
+
+        Raises: FixRecipe for a text that names none, or nothing above zero.
+
+        >>> Limit.read("20min").seconds, Limit.read("30 trials").trials
+        (1200.0, 30)
+        >>> Limit.read("5x one run").runs
+        5.0
+        """
+        found = re.fullmatch(
+            r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|h|trials?|x(?:\s+one\s+run)?)\s*", text.lower()
+        )
+        if found is None or float(found[1]) <= 0:
+            raise FixRecipe("tune.budget", f"{text!r} is no budget", _ALLOWED)
+        amount, unit = float(found[1]), found[2]
+        if unit in _SECONDS:
+            return Limit(seconds=amount * _SECONDS[unit])
+        if unit.startswith("trial"):
+            if amount != int(amount):
+                raise FixRecipe("tune.budget", f"{text!r} is no whole number of trials", _ALLOWED)
+            return Limit(trials=int(amount))
+        return Limit(runs=amount)
+
+    def share(self, seconds: float, trials: int, runs: float) -> float:
+        """The part that is spent; 1 and more when nothing is left."""
+        if self.seconds is not None:
+            return seconds / self.seconds
+        if self.trials is not None:
+            return trials / self.trials
+        return runs / (self.runs or 1.0)
+
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            return f"{self.seconds / 60:g} minutes"
+        return f"{self.trials} trials" if self.trials is not None else f"{self.runs:g}x one run"

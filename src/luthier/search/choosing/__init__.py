@@ -1,0 +1,1 @@
+"""Comparing trials row by row: which to freeze, and which one to ship."""

@@ -1,0 +1,100 @@
+"""Which trial is shipped: cheaper ones have a little grace, and the default is never lost to.
+
+Source: Breiman et al. 1984, section 3.4.3, for the one-standard-error rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from luthier.search.choosing.paired import Difference, difference
+from luthier.search.trial import Observation, Trial
+
+SURE = 0.6
+"""Least probability of being better than the default on rows that chose nothing."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished configuration: its trials with different seeds, and what each showed on the
+    second half of the validation rows. `belief` is its believed relative score, `error` the
+    standard error of that, `cost` the seconds of one whole run."""
+
+    trials: tuple[Trial, ...]
+    confirmed: tuple[Observation, ...]
+    belief: float
+    error: float
+    cost: float
+
+    @property
+    def name(self) -> str:
+        """The id of its first trial."""
+        return self.trials[0].id
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is shipped and why; `against_default` is its advantage on the second half."""
+
+    winner: Candidate
+    default: Candidate
+    against_default: Difference
+    why: str
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing better than the default was found."""
+        return self.winner.name == self.default.name
+
+
+def choose(candidates: Sequence[Candidate], default: Candidate, sure: float = SURE) -> Choice:
+    """The candidate to ship.
+
+    The best by belief; a cheaper one within one standard error of it goes first; and the default
+    itself when the choice is not likely enough to be better than it on the second half.
+    """
+    best = max([*candidates, default], key=lambda c: c.belief)
+    near = [c for c in [*candidates, default] if c.belief >= best.belief - _grace(best, c)]
+    picked = min(near, key=lambda c: (c.cost, -c.belief)) if _cheaper(near, best) else best
+    if picked.name == default.name:
+        return Choice(default, default, Difference(0.0, 0.0, 0), "the default was already best")
+    proof = pooled(picked, default)
+    if proof.chance < sure:
+        return Choice(
+            default, default, proof,
+            f"{picked.name} led on the rows that chose it, but on rows that chose nothing its "
+            f"advantage of {proof.mean:+.4f} ({proof.error:.4f}) is not sure enough",
+        )  # fmt: skip
+    why = f"its advantage over the default is {proof.mean:+.4f} ({proof.error:.4f}) on other rows"
+    return Choice(picked, default, proof, why)
+
+
+def pooled(first: Candidate, second: Candidate) -> Difference:
+    """The advantage on the second half, averaged over the seeds that both have."""
+    pairs = list(zip(first.confirmed, second.confirmed, strict=False))
+    found = [difference(one, other) for one, other in pairs]
+    if not found:
+        return Difference(0.0, 0.0, 0)
+    # The rows are the same for all seeds, so seeds average the noise of training only.
+    mean = float(np.mean([d.mean for d in found]))
+    error = float(np.mean([d.error for d in found]))
+    return Difference(mean, error, found[0].rows)
+
+
+def rejected(scores: Mapping[str, Sequence[float]]) -> str:
+    """The candidate that successive rejects drops next: the lowest mean over its seeds.
+
+    Source: Audibert et al. 2010, "Best Arm Identification in Multi-Armed Bandits".
+    """
+    return min(scores, key=lambda name: float(np.mean(scores[name])))
+
+
+def _grace(best: Candidate, other: Candidate) -> float:
+    return 0.0 if other is best else best.error * 0.5
+
+
+def _cheaper(near: Sequence[Candidate], best: Candidate) -> bool:
+    return any(c.cost < 0.8 * best.cost for c in near)

@@ -1,0 +1,59 @@
+"""What a search is asked: space, metric, history, constraints, and rules it plays by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from luthier.search.costs import equal
+from luthier.search.history.record import TaskRecord
+from luthier.search.scale import Scale
+from luthier.search.space import Space
+from luthier.search.trial import Config, Observation
+
+
+def anything_fits(config: Config) -> str | None:
+    """Every configuration can be trained."""
+    return None
+
+
+def no_violation(observation: Observation) -> float:
+    """Nothing is constrained."""
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the search plays. `arms` are the sources it may use; `cost_weight` is the power of the
+    cost in the acquisition; below `look` units nothing is frozen for its rank; `worth` is what one
+    whole run must be expected to gain, in relative units, for the search to go on; `opening` is
+    how many portfolio entries follow the default."""
+
+    arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
+    cost_weight: float = 0.5
+    look: int = 4
+    worth: float = 0.01
+    opening: int = 3
+    history: bool = True
+    curves: bool = True
+    bandit: bool = True
+    least_trials: int = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`rows` are the validation rows that choose. `relative_cost` is a configuration's cost per
+    unit relative to the default, `misfit` says why a configuration cannot be trained here (None:
+    it can), `violation` how far an observation is from meeting all constraints (0: it does)."""
+
+    space: Space
+    scale: Scale
+    rows: int
+    past: Sequence[TaskRecord] = ()
+    features: Mapping[str, float] = field(default_factory=dict)
+    portfolio: Sequence[Config] = ()
+    relative_cost: Callable[[Config], float] = equal
+    misfit: Callable[[Config], str | None] = anything_fits
+    violation: Callable[[Observation], float] = no_violation
+    seed: int = 0
+    rules: Rules = Rules()

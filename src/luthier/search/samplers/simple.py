@@ -1,0 +1,88 @@
+"""Sources that need no model: the prior, the portfolio, and the rate around the incumbent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from luthier.search.parameter import Range
+from luthier.search.sampler import Proposal, View
+from luthier.search.space import same
+
+DRAWS = 50
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A draw from the prior: the source that cannot be misled."""
+
+    name: str = "prior"
+
+    def propose(self, view: View) -> Proposal | None:
+        """A configuration that was not tried yet."""
+        for config in view.space.draw(view.random, DRAWS):
+            if not view.tried(config):
+                return Proposal(config)
+        return None
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The next of the configurations that together served earlier tasks best."""
+
+    name: str = "portfolio"
+
+    def propose(self, view: View) -> Proposal | None:
+        """The first that was not tried yet."""
+        left = (c for c in view.portfolio if not view.tried(c))
+        return next((Proposal(c) for c in left), None)
+
+
+@dataclass(frozen=True)
+class RefineRate:
+    """The incumbent with another learning rate: most of what a search finds lies there.
+
+    Steps get finer as both neighbours of the best rate are known.
+    """
+
+    parameter: str = "rate_offset"
+    steps: tuple[float, ...] = (0.3, 0.15, 0.08)
+    name: str = "refine"
+
+    def propose(self, view: View) -> Proposal | None:
+        """A step up or down that was not tried, the coarsest first."""
+        found = next((p for p in view.space.parameters if p.name == self.parameter), None)
+        if not isinstance(found, Range):
+            return None
+        at = float(view.incumbent.config[self.parameter])
+        for step in self.steps:
+            signs = [1.0, -1.0] if view.random.random() < 0.5 else [-1.0, 1.0]
+            for sign in signs:
+                value = float(f"{at + sign * step:.6g}")
+                config = view.space.but(view.incumbent.config, self.parameter, value)
+                if found.holds(value) and not view.tried(config):
+                    return Proposal(config)
+        return None
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A trial that goes on from the incumbent's parameters with other values.
+
+    Only values that leave the shapes alone may change. Source: Jaderberg et al. 2017 (population
+    based training), section 3.
+    """
+
+    fixed: tuple[str, ...] = ("adapter.rank", "depth", "train.batch_size")
+    name: str = "clone"
+
+    def propose(self, view: View) -> Proposal | None:
+        """A neighbour of the incumbent, with the incumbent as parent."""
+        own = view.incumbent.config
+        if view.incumbent.unit == 0 or any(t.parent == view.incumbent.id for t in view.trials):
+            return None
+        for _ in range(DRAWS):
+            near = view.space.near(own, view.random, 0.08)
+            config = {**near, **{n: own[n] for n in self.fixed if n in own}}
+            if not same(config, own) and not view.tried(config):
+                return Proposal(config, view.incumbent.id)
+        return None
