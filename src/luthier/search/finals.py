@@ -1,0 +1,109 @@
+"""From finished trials to the one that ships: further seeds for the best, then the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from luthier.search.choosing.final import Candidate, Choice, choose
+from luthier.search.controller import next_look
+from luthier.search.models.posterior import Posterior
+from luthier.search.problem import Problem
+from luthier.search.study import StudyLog
+from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial
+
+FINALISTS = 3
+
+
+@dataclass
+class Finals:
+    """`confirm` measures a finished trial on the second half of the validation rows; `may_go_on`
+    says whether the budget bears another whole run."""
+
+    problem: Problem
+    executor: Executor
+    log: StudyLog
+    confirm: Callable[[Trial], Observation]
+    may_go_on: Callable[[], bool]
+    seeds: int = 2
+
+    def decide(self, trials: list[Trial], posterior: Posterior) -> Choice:
+        """The choice among the finished trials that meet the constraints; new ones are appended
+        to `trials`. Seeds are added round by round, and after each the last of the finalists
+        drops out (successive rejects)."""
+        default = trials[0]
+        firsts = [t for t in trials if t.seed == 0 and t.status == "finished" and t is not default]
+        able = [t for t in firsts if self.problem.violation(t.curve[-1]) <= 0]
+        groups = {t.id: [t] for t in _best(able, posterior, FINALISTS)}
+        groups[default.id] = [default]
+        for seed in range(1, self.seeds + 1):
+            if len(groups) < 2:
+                break
+            for name in list(groups):
+                if not self.may_go_on():
+                    return self._choice(groups, default, posterior)
+                self._repeat(groups[name], seed, trials)
+            self._reject(groups, default)
+        return self._choice(groups, default, posterior)
+
+    def _repeat(self, group: list[Trial], seed: int, trials: list[Trial]) -> None:
+        """The same configuration with another seed, to its end."""
+        known = next((t for t in trials if t.config == group[0].config and t.seed == seed), None)
+        first = group[0]
+        trial = known or Trial(f"{first.id}s{seed}", first.config, "seed", seed)
+        if known is None:
+            trials.append(trial)
+            self.log.began(trial)
+        while trial.unit < UNITS:
+            self.executor.submit(
+                Slice(trial.id, trial.config, next_look(trial.unit), seed, trial.parent)
+            )
+            outcome = self.executor.collect()
+            if outcome.observation is None:
+                trial.status, trial.reason = "diverged", outcome.fault
+                self.log.changed(trial)
+                return
+            trial.curve.append(outcome.observation)
+            self.log.saw(trial, outcome.observation)
+        trial.status = "finished"
+        self.log.changed(trial)
+        group.append(trial)
+
+    def _reject(self, groups: dict[str, list[Trial]], default: Trial) -> None:
+        others = [name for name in groups if name != default.id]
+        if len(others) > 1:
+            worst = min(others, key=lambda name: self._mean(groups[name]))
+            del groups[worst]
+
+    def _mean(self, group: Sequence[Trial]) -> float:
+        scores = [t.curve[-1].score for t in group if t.curve]
+        return float(np.mean(self.problem.scale.relative(scores)))
+
+    def _choice(
+        self, groups: dict[str, list[Trial]], default: Trial, posterior: Posterior
+    ) -> Choice:
+        found = {name: self._candidate(group, posterior) for name, group in groups.items()}
+        own = found.pop(default.id)
+        if self.problem.violation(default.curve[-1]) > 0 and found:
+            # The default misses a constraint: it cannot be what is fallen back to.
+            best = max(found.values(), key=lambda c: c.belief)
+            return replace(choose([], best), why="the default does not meet the conditions")
+        return choose(list(found.values()), own)
+
+    def _candidate(self, group: list[Trial], posterior: Posterior) -> Candidate:
+        belief = posterior.of_trials([group[0]])
+        mean, error = float(belief.mean[0]), float(belief.deviation[0])
+        if len(group) > 1:
+            mean = 0.5 * mean + 0.5 * self._mean(group)
+            error /= np.sqrt(len(group))
+        confirmed = tuple(self.confirm(t) for t in group)
+        return Candidate(tuple(group), confirmed, mean, error, group[0].cost)
+
+
+def _best(trials: Sequence[Trial], posterior: Posterior, count: int) -> list[Trial]:
+    if not trials:
+        return []
+    belief = posterior.of_trials(list(trials))
+    return [trials[i] for i in np.argsort(-belief.mean)[:count]]
