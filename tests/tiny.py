@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -317,9 +317,10 @@ def make_bench(
     objective: str = "auto",
     template: str | None = PLAIN_TEMPLATE,
     max_tokens: int = 96,
+    quantize: Literal["none", "8bit", "4bit"] = "none",
 ) -> Bench:
     """A base from `folder`, tuned for `task` on `rows`."""
-    base = load_base(BaseSpec(str(folder)), task)
+    base = load_base(BaseSpec(str(folder), quantize=quantize), task)
     table = ListedRows(task, rows or task_rows(task))
     labels = LabelSet.collect(task, iter(table.listed))
     facts = HeadFacts(labels, 20.0, 9.0) if task is Task.REGRESS else HeadFacts(labels)

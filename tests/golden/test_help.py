@@ -12,7 +12,8 @@ import pytest
 FOLDER = Path(__file__).parent / "help"
 VERBS = [
     "", "init", "plan", "run", "predict", "eval", "doctor", "schema", "runs",
-    "runs list", "runs show", "runs compare", "runs resume", "runs delete",
+    "runs list", "runs show", "runs compare", "runs resume", "runs merge",
+    "runs delete",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from luthier.core.errors import FixModel, LowerMemory, need_extra
 from luthier.core.hashing import hash_file, hash_value
 from luthier.core.types import Task
 from luthier.models.files import check_weights
+from luthier.models.quantized import quantization
 
 EMBEDDED = {
     "embedded:encoder": "the real all-MiniLM-L6-v2 sentence encoder (22 M parameters)",
@@ -53,8 +54,9 @@ class Base:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters."""
-        return sum(p.numel() for p in self.network.parameters())
+        """Number of parameters; of weights packed into bytes, of those they stand for."""
+        network: Any = self.network
+        return int(network.num_parameters())
 
     @property
     def longest_input(self) -> int:
@@ -126,7 +128,7 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
             attn_implementation=spec.attention,
             output_loading_info=True,
             **options,
-            **_quantization(spec),
+            **quantization(spec),
         )
     except torch.OutOfMemoryError as error:
         raise LowerMemory(
@@ -173,31 +175,6 @@ def _kind(config: Any, task: Task, name: str) -> Literal["encoder", "causal"]:
 
 def _accepts_pooler(config: Any) -> bool:
     return config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra_pooler")
-
-
-def _quantization(spec: BaseSpec) -> dict[str, Any]:
-    if spec.quantize == "none":
-        return {}
-    if not torch.cuda.is_available():
-        raise FixModel(
-            "model.quantize",
-            f"{spec.quantize} needs a CUDA device and none is here",
-            advice="set model.quantize: none",
-        )
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise need_extra("quantize", "bitsandbytes", "a base in fewer bits")
-    from transformers import BitsAndBytesConfig
-
-    if spec.quantize == "8bit":
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
-    return {
-        "quantization_config": BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16,
-        )
-    }
 
 
 def _hash(place: str, spec: BaseSpec, config: Any) -> str:

@@ -86,7 +86,7 @@ class Network(nn.Module):
             extra["position_ids"] = batch.positions
         if batch.hidden is not None:
             top = self._cut[0].top
-            given = batch.hidden.to(next(top.parameters()).dtype)
+            given = batch.hidden.to(_number_format(top))
             result = top(inputs_embeds=given, attention_mask=batch.mask, **extra)
         else:
             result = self.backbone(input_ids=batch.ids, attention_mask=batch.mask, **extra)
@@ -102,6 +102,12 @@ class Network(nn.Module):
         assert self.output is not None
         scores: Tensor = self.output(self.pooled(batch))
         return scores
+
+
+def _number_format(model: nn.Module) -> torch.dtype:
+    """The format the frozen layers compute in; packed weights and adapters may have another."""
+    floats = [p for p in model.parameters() if p.is_floating_point()]
+    return next((p.dtype for p in floats if not p.requires_grad), floats[0].dtype)
 
 
 def pool(

@@ -19,7 +19,7 @@ class Model(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the weights; `auto` is probed on this machine."""
     quantize: Literal["none", "8bit", "4bit"] = "none"
-    """Hold the frozen base in fewer bits (needs a GPU and the `quantize` extra)."""
+    """Hold the frozen base in fewer bits (needs the `quantize` extra; slow without a GPU)."""
     max_tokens: int | None = Field(None, ge=4)
     """Longest input in tokens; left out, what the data need, up to what the model can."""
     overlong: Literal["truncate", "drop", "refuse"] = "truncate"

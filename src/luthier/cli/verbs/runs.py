@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ def add(app: typer.Typer) -> None:
         ("show", show_run),
         ("compare", compare_runs),
         ("resume", resume_run),
+        ("merge", merge_run),
         ("delete", delete_run),
     ):
         verb(group, name)(function)
@@ -89,6 +91,24 @@ def resume_run(settings: Settings, run: RunName) -> None:
     from luthier.cli.views.result import show_result
 
     show_result(result, settings.quiet)
+
+
+def merge_run(
+    settings: Settings,
+    run: RunName,
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder to be made.")],
+) -> None:
+    """Write base and adapter as one model that transformers opens."""
+    with settings.listener() as listener:
+        record = settings.open_store().find(run)
+        listener.start("load the libraries")
+        from luthier.stages.parts.merging import merge
+
+        folder = merge(record.path, out, listener)
+    if settings.json:
+        answer({"run": record.id, "path": str(folder)})
+    else:
+        print(folder)
 
 
 def delete_run(

@@ -12,6 +12,7 @@ from luthier.core.errors import FixRecipe, nearest
 from luthier.models.adapter import AdapterSite
 from luthier.models.adapters.fused import FusedLoraLinear
 from luthier.models.layers import linear_names
+from luthier.models.quantized import is_plain, refuse_lossy_norms
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class LowRank:
         Raises: FixRecipe for more layers than there are, or a target no layer is called.
         """
         names = targets_of(site, self.targets, self.top_layers)
+        if self.decomposed:
+            refuse_lossy_norms(site.model, names)
         torch.manual_seed(site.seed)
         config = LoraConfig(
             r=self.rank,
@@ -47,8 +50,10 @@ class LowRank:
             use_dora=self.decomposed,
             task_type=TaskType.CAUSAL_LM if site.causal else TaskType.FEATURE_EXTRACTION,
         )
-        # PEFT's own way to bring a layer class; files and merging stay those of PEFT.
-        config._register_custom_module({nn.Linear: FusedLoraLinear})
+        # PEFT's own way to bring a layer class; files and merging stay those of PEFT. Quantised
+        # layers are linear layers too, and must get PEFT's class for their kind.
+        if all(is_plain(site.model.get_submodule(name)) for name in names):
+            config._register_custom_module({nn.Linear: FusedLoraLinear})
         model: nn.Module = get_peft_model(site.model, config)  # type: ignore[arg-type]
         return model
 

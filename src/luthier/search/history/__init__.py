@@ -1,1 +1,1 @@
-"""What earlier runs showed: tasks, their trials and learning curves, and what is learnt from them."""
+"""What earlier runs showed: tasks, trials and curves, and what is learnt from them."""

@@ -15,7 +15,7 @@ _PURPOSE = {
     "embedded": "the embedded encoder",
     "postgres": "a store in PostgreSQL",
     "hub": "data sets from the hub",
-    "quantize": "4-bit and 8-bit bases on a GPU",
+    "quantize": "4-bit and 8-bit bases",
     "harness": "lm-evaluation-harness tasks",
 }
 """The extras that users may want; the others are for working on the project."""

@@ -23,6 +23,7 @@ from luthier.models.build import assemble, build_adapter, build_head
 from luthier.models.files import check_safetensors
 from luthier.models.head import Head
 from luthier.models.network import Network
+from luthier.models.quantized import dequantized
 from luthier.recipe.load import recipe_from_dict
 from luthier.recipe.recipe import Recipe
 from luthier.stages.prepare import load_facts, save_facts
@@ -63,8 +64,8 @@ def keep(shop: Workshop) -> None:
         write_json(place / "base.json", {"id": shop.base.spec.id, "hash": shop.base.hash})
 
 
-def open_tuned(folder: Path, progress: Progress) -> Tuned:
-    """The tuned model of a finished run.
+def open_tuned(folder: Path, progress: Progress, whole: bool = False) -> Tuned:
+    """The tuned model of a finished run; `whole` turns a base in few bits into full numbers.
 
     Raises: CheckRun when the run has no model; FixModel when base or tokenizer have changed.
     """
@@ -83,6 +84,8 @@ def open_tuned(folder: Path, progress: Progress) -> Tuned:
             f"the base model {base.spec.id} is not the one it was trained on",
             advice="restore the model files of that time or set model.revision",
         )
+    if whole:
+        base = dequantized(base)
     facts = load_facts(place / "facts.json")
     head = build_head(recipe.task, facts, recipe.train)
     network = assemble(base, build_adapter(recipe.adapter), head, recipe.train.seed)
