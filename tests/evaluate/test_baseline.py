@@ -51,6 +51,15 @@ def test_probe_without_validation_and_with_a_constant_feature() -> None:
     assert metrics_of(model.predict(features, truth, np.arange(50)))["accuracy"] > 0.9
 
 
+def test_probe_gives_no_weight_to_the_rounding_noise_of_a_constant_feature() -> None:
+    features, truth = clouds(200, 0)
+    features[:, 0] = 1e-9 * features[:, 0]
+    model = LinearProbe.fit(LABELS, (features, truth), (features[:0], truth[:0]))
+    weights, _ = model.linear()
+    assert np.abs(weights).max() < 100
+    assert metrics_of(model.predict(features, truth, np.arange(200)))["accuracy"] > 0.9
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_probe_as_one_layer_gives_the_same_probabilities(classes: int) -> None:
     rng = np.random.default_rng(4)

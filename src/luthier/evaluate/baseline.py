@@ -15,6 +15,8 @@ from luthier.evaluate.predictions import ClassPredictions, FloatArray, IntArray
 PROBE_STRENGTHS = (0.01, 0.1, 1.0)
 LEXICAL_STRENGTHS = (3.0, 30.0)
 ZERO_SHOT_TEMPERATURE = 0.05
+STILL = 1e-4
+"""A feature that varies by less than this share of the middle one counts as constant."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class LinearProbe:
         features, truth = np.asarray(train[0], dtype=np.float32), train[1]
         _require(truth, 2)
         mean, spread = features.mean(axis=0), features.std(axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
+        # A feature that never moves keeps rounding noise, which must not become a huge weight.
+        scale = np.where(spread > STILL * np.median(spread), spread, 1.0)
         scaled = (features - mean) / scale
         checked = (
             np.asarray(validation[0], dtype=np.float32).reshape(-1, len(mean)) - mean
