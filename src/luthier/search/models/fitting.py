@@ -20,7 +20,7 @@ STEPS = 40
 """Iterations of L-BFGS from each start; more change predictions less than noise does."""
 
 SPREAD, SPREAD_WEIGHT = 0.3, 2.0
-"""Deviation of final scores expected before any is seen, and how many observations that is worth."""
+"""Deviation of final scores expected beforehand, and how many observations that is worth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def fit(
     for start in [prior.center, *map(_logs, starts)]:
         inside = np.clip(start, *np.asarray(bounds).T)
         found = minimize(goal, inside, jac=True, method="L-BFGS-B", bounds=bounds,
-                         options={"maxiter": STEPS})  # fmt: skip
+                         options={"maxiter": STEPS, "ftol": 1e-6})  # fmt: skip
         if found.fun < best:
             best, theta = float(found.fun), found.x
     kernel = Kernel(np.exp(theta[:-2]), math.exp(theta[-2]), math.exp(theta[-1]), prior.level)
@@ -87,7 +87,7 @@ def fit(
 
 
 def _logs(kernel: Kernel) -> Array:
-    return np.log(np.concatenate([kernel.scales, [kernel.amplitude, kernel.floor]]))
+    return np.asarray(np.log(np.concatenate([kernel.scales, [kernel.amplitude, kernel.floor]])))
 
 
 def location(values: Array, noise: Array) -> tuple[float, float]:

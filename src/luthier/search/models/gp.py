@@ -106,7 +106,7 @@ def lower(cover: Array) -> Array:
     added = JITTER * size
     while True:
         try:
-            return np.linalg.cholesky(cover + added * np.eye(len(cover)))
+            return np.asarray(np.linalg.cholesky(cover + added * np.eye(len(cover))))
         except np.linalg.LinAlgError:
             if added > size:
                 raise

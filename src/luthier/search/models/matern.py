@@ -50,11 +50,11 @@ class KernelPrior:
 
     scales: NDArray[np.float64]
     scales_width: float = 1.0
-    amplitude: float = 1.0
+    amplitude: float = 0.87
     amplitude_width: float = 0.5
     floor: float = 0.15
     floor_width: float = 1.0
-    level: float = 1.0
+    level: float = 0.5
 
     @classmethod
     def of_width(cls, coordinates: int) -> KernelPrior:
@@ -69,7 +69,7 @@ class KernelPrior:
     @property
     def center(self) -> NDArray[np.float64]:
         """Logarithms of the medians: lengths, amplitude, floor (D + 2,)."""
-        return np.log(np.concatenate([self.scales, [self.amplitude, self.floor]]))
+        return np.asarray(np.log(np.concatenate([self.scales, [self.amplitude, self.floor]])))
 
     @property
     def width(self) -> NDArray[np.float64]:

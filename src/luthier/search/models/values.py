@@ -21,6 +21,9 @@ OWN = 0.5
 """Share of the sampling error that is a trial's own. All trials are measured on the same rows, so
 most of the error moves all of them together and does not change which is better."""
 
+ROWS = 200
+"""Validation rows of a record that does not say how many it had."""
+
 LOWEST = 0.1
 """How far below the worst finished trial a diverged one is placed, at least."""
 
@@ -48,7 +51,7 @@ def belief(mean: Array, deviation: Array) -> Belief:
 
 def own_noise(scale: Scale, score: float, rows: int) -> float:
     """Deviation of a trial's own sampling error on the modelled scale."""
-    return OWN * scale.noise(score, rows)
+    return OWN * scale.noise(score, rows if rows > 0 else ROWS)
 
 
 def sunk(values: Array) -> float:

@@ -1,0 +1,148 @@
+"""Where a curve ends, learnt from the finished curves of past tasks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from luthier.search.models.course import Course
+from luthier.search.trial import DECISIONS, UNITS
+
+Array = NDArray[np.float64]
+
+FEWEST_TASKS, FEWEST_CURVES = 3, 2
+"""Past tasks needed, and finished curves that make a task count."""
+
+RIDGES = (0.3, 3.0, 30.0, 300.0)
+"""Prior precisions of the coefficients that are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Finished curves of one task, and what was expected of each configuration beforehand (N,)."""
+
+    courses: tuple[Course, ...]
+    priors: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Rung:
+    """The regression at one unit: gain still to come on standardised features.
+
+    `within` is the deviation of a single curve; `shift` and `doubt` are mean and deviation of what
+    all curves of the present task have in common.
+    """
+
+    center: Array
+    spread: Array
+    weights: Array
+    cover: Array
+    within: float
+    shift: float
+    doubt: float
+
+    def final(self, seen: Course, prior: float) -> tuple[float, float]:
+        """Mean and deviation of the end."""
+        row = np.append(1.0, (features(seen, prior) - self.center) / self.spread)
+        unsure = self.within**2 * (1 + row @ self.cover @ row) + self.doubt**2
+        return seen.last + float(row @ self.weights) + self.shift, math.sqrt(unsure)
+
+
+@dataclass(frozen=True, eq=False)
+class PooledCurves:
+    """A regression per decision unit, pooled over past tasks; in between it interpolates."""
+
+    rungs: dict[int, Rung]
+
+    def final(self, seen: Course, prior: float, noise: float) -> tuple[float, float]:
+        """Mean and deviation of the end, the deviation never below `noise`."""
+        below = max((u for u in DECISIONS if u <= seen.unit), default=DECISIONS[0])
+        above = min((u for u in DECISIONS if u >= seen.unit), default=UNITS)
+        mean, deviation = self._at(below, seen, prior, noise)
+        if above > below:
+            share = math.log2(seen.unit / below) / math.log2(above / below)
+            further = self._at(above, seen, prior, noise)
+            mean += share * (further[0] - mean)
+            deviation += share * (further[1] - deviation)
+        return mean, max(noise, deviation)
+
+    def _at(self, unit: int, seen: Course, prior: float, noise: float) -> tuple[float, float]:
+        return (seen.last, noise) if unit >= UNITS else self.rungs[unit].final(seen, prior)
+
+    def on_task(self, known: Curves) -> PooledCurves:
+        """The same, shifted by what the present task's own finished curves showed.
+
+        Each regression misses a task by a common amount that is normal over tasks.
+        """
+        if not known.courses:
+            return self
+        return PooledCurves({u: _shifted(u, rung, known) for u, rung in self.rungs.items()})
+
+
+def features(seen: Course, prior: float) -> Array:
+    """Value, last doubling's gain, slope of the training loss, and what the prior adds (4,)."""
+    unit = seen.unit
+    before = seen.value(unit / 2) if unit / 2 >= seen.units[0] else seen.last
+    return np.asarray([seen.last, seen.last - before, seen.slope(unit), prior - seen.last])
+
+
+def pooled_curves(tasks: Sequence[Curves]) -> PooledCurves | None:
+    """The regressions; None when fewer than three tasks have finished curves."""
+    usable = [t for t in tasks if len(t.courses) >= FEWEST_CURVES]
+    if len(usable) < FEWEST_TASKS:
+        return None
+    return PooledCurves({unit: _rung(unit, usable) for unit in DECISIONS if unit < UNITS})
+
+
+def _rung(unit: int, tasks: Sequence[Curves]) -> Rung:
+    """The regression at a unit. Its prior precision and its errors come from leaving out tasks."""
+    parts = [_table(unit, t) for t in tasks]
+    rows = np.vstack([p[0] for p in parts])
+    center, spread = rows.mean(0), np.maximum(rows.std(0), 1e-6)
+    grams, sums = [], []
+    blocks = []
+    for table, gains in parts:
+        block = np.column_stack([np.ones(len(table)), (table - center) / spread])
+        blocks.append((block, gains))
+        grams.append(block.T @ block)
+        sums.append(block.T @ gains)
+    gram, total = np.sum(grams, axis=0), np.sum(sums, axis=0)
+    tried = []
+    for ridge in RIDGES:
+        added = ridge * np.diag([0.01, 1, 1, 1, 1])
+        errors = [
+            gains - block @ np.linalg.solve(gram - g + added, total - s)
+            for (block, gains), g, s in zip(blocks, grams, sums, strict=True)
+        ]
+        tried.append((float(np.mean([np.mean(e**2) for e in errors])), ridge, errors))
+    _, ridge, errors = min(tried, key=lambda found: found[0])
+    cover = np.linalg.inv(gram + ridge * np.diag([0.01, 1, 1, 1, 1]))
+    within, between = _parts(errors)
+    return Rung(center, spread, cover @ total, cover, within, 0.0, between)
+
+
+def _table(unit: int, task: Curves) -> tuple[Array, Array]:
+    cut = [c.upto(unit) for c in task.courses]
+    rows = [features(c, float(p)) for c, p in zip(cut, task.priors, strict=True)]
+    gains = [c.last - s.last for c, s in zip(task.courses, cut, strict=True)]
+    return np.asarray(rows), np.asarray(gains)
+
+
+def _parts(errors: Sequence[Array]) -> tuple[float, float]:
+    """Deviations within a task and between tasks; every task counts the same."""
+    within = float(np.mean([e.var(ddof=1) for e in errors]))
+    means = float(np.mean([e.mean() ** 2 for e in errors]))
+    chance = within * float(np.mean([1 / len(e) for e in errors]))
+    return math.sqrt(max(within, 1e-8)), math.sqrt(max(means - chance, 1e-8))
+
+
+def _shifted(unit: int, rung: Rung, known: Curves) -> Rung:
+    pairs = zip(known.courses, known.priors, strict=True)
+    errors = [c.last - rung.final(c.upto(unit), float(p))[0] for c, p in pairs]
+    trust = rung.doubt**2 / (rung.doubt**2 + rung.within**2 / len(errors))
+    doubt = math.sqrt((1 - trust) * rung.doubt**2)
+    return replace(rung, shift=trust * float(np.mean(errors)), doubt=doubt)
