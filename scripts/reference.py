@@ -1,7 +1,7 @@
-"""Writes docs/reference/recipe.md from the recipe types.
+"""Writes docs/reference/recipe.md from the recipe types and cli.md from the commands.
 
 python scripts/reference.py          # write
-python scripts/reference.py --check  # 1 when the page is out of date
+python scripts/reference.py --check  # 1 when a page is out of date
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import BaseModel
 
+from luthier.cli.main import app
+from luthier.core.errors import LuthierError
 from luthier.recipe.recipe import Recipe
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "recipe.md"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
 
-def page() -> str:
-    """The page as Markdown."""
+def recipe_page() -> str:
+    """The recipe's page as Markdown."""
     lines = [
         "# Recipe",
         "",
@@ -74,11 +77,73 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return []
 
 
+def command_page() -> str:
+    """The commands' page as Markdown."""
+    root: Any = typer.main.get_command(app)
+    shared = {name for name, _ in _options(root)}
+    lines = [
+        "# Commands",
+        "",
+        "This page is made by `python scripts/reference.py`. `luthier --install-completion` adds",
+        "completion to the shell.",
+        "",
+        "## Everywhere",
+        "",
+        "These options may stand before the command or after it.",
+        "",
+        *_table(_options(root)),
+    ]
+    for name, command in _commands(root, "luthier"):
+        own = [row for row in _options(command) if row[0] not in shared]
+        about = " ".join((command.help or "").split())
+        lines += [f"## {name}", "", about, "", *(_table(own) if own else [])]
+    lines += [
+        "## Exit codes",
+        "",
+        "0 is success, 70 a fault of Luthier itself.",
+        "",
+        *_table([(f"`{e.exit_code}`", _first_line(e)) for e in _errors()], "Code"),
+    ]
+    return "\n".join(lines)
+
+
+def _commands(group: Any, name: str) -> list[tuple[str, Any]]:
+    found = []
+    for word, command in group.commands.items():
+        path = f"{name} {word}"
+        inner = getattr(command, "commands", None)
+        found += _commands(command, path) if inner else [(path, command)]
+    return found
+
+
+def _options(command: Any) -> list[tuple[str, str]]:
+    rows = []
+    for option in command.params:
+        words = ", ".join(f"`{word}`" for word in option.opts if word.startswith("-"))
+        spelled = words or f"`{option.metavar or option.name.upper()}`"
+        rows.append((spelled, (option.help or "").replace("\n", " ").replace("|", "\\|")))
+    return [row for row in rows if "completion" not in row[0]]
+
+
+def _table(rows: list[tuple[str, str]], head: str = "Word") -> list[str]:
+    return [f"| {head} | What |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows), ""]
+
+
+def _errors() -> list[type[LuthierError]]:
+    return sorted(LuthierError.__subclasses__(), key=lambda error: error.exit_code)
+
+
+def _first_line(error: type[LuthierError]) -> str:
+    return (error.__doc__ or "").strip().split("\n")[0]
+
+
 def main() -> int:
-    """Writes the page, or checks it."""
+    """Writes the pages, or checks them."""
+    pages = {FOLDER / "recipe.md": recipe_page(), FOLDER / "cli.md": command_page()}
     if "--check" in sys.argv:
-        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page() else 1
-    PAGE.write_text(page(), encoding="utf-8")
+        return int(any(not p.exists() or p.read_text("utf-8") != t for p, t in pages.items()))
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 
