@@ -17,5 +17,5 @@ def torchrun(arguments: Sequence[str], processes: int = 2) -> subprocess.Complet
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += [f"--nproc-per-node={processes}", *arguments]
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+        command, env=environment, capture_output=True, text=True, timeout=500, check=False
     )

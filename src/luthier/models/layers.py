@@ -82,7 +82,7 @@ def run_prefix(
         raise _Reached(args[0] if args else kwargs["hidden_states"])
 
     layer = backbone.get_submodule(stack.path)[below]  # type: ignore[index]
-    handle = layer.register_forward_pre_hook(stop, with_kwargs=True)
+    handle = layer.register_forward_pre_hook(stop, prepend=True, with_kwargs=True)
     try:
         with torch.no_grad():
             backbone(input_ids=ids, attention_mask=mask)

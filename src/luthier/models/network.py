@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ class Network(nn.Module):
         self.pooling = pooling
         self.kind = kind
         self._cut: list[Cut] = []
+        self._entrance: list[Callable[[Callable[[], Any]], Any]] = []
 
     @property
     def plain(self) -> Any:
@@ -70,6 +72,22 @@ class Network(nn.Module):
             for name, module in self.named_modules():
                 if "lora_dropout" in name:
                     module.train()
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether several processes hold a part of the parameters each."""
+        return bool(self._entrance)
+
+    def enter_by(self, entrance: Callable[[Callable[[], Any]], Any]) -> None:
+        """From now on `run` goes through `entrance`, which brings parameters together."""
+        self._entrance = [entrance]
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        """The result of `work`, which uses this network.
+
+        Work with a network that is held in parts has to go through here, in every process.
+        """
+        return self._entrance[0](work) if self._entrance else work()
 
     def cut_below(self, layer: int) -> None:
         """From now on batches that carry `hidden` enter at `layer`."""

@@ -81,6 +81,8 @@ class Fast(Section):
     """Tokenised rows are kept for the next run."""
     fused_optimizer: Literal["auto", "on", "off"] = "auto"
     """One kernel for the whole update."""
+    shard: Literal["auto", "on", "off"] = "auto"
+    """Several processes hold a part of the model each; `auto` where it does not fit one device."""
     base_dropout: bool = False
     """Keep the dropout of the frozen base on while adapters are trained."""
 

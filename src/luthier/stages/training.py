@@ -27,9 +27,11 @@ from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.workshop import Workshop
 from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
+from luthier.train.gradients.sharded import ShardedGradient
 from luthier.train.schedule import RateSchedule
+from luthier.train.sharded import fill
 from luthier.train.state import Budget, TrainingState
-from luthier.train.step import Step
+from luthier.train.step import GradientRule, Step
 from luthier.train.updates.rules import Descent
 from luthier.train.watcher import Watcher
 from luthier.train.watchers.checkpoint import INTERRUPTED, KeepState
@@ -77,9 +79,12 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         reference,
         (world.rank, world.size),
     )
-    step = Step(shop.head.losses, PlainGradient(shop.device, world), descent(shop))
+    rule: GradientRule = PlainGradient(shop.device, world)
+    if shop.network.in_parts:
+        rule = ShardedGradient(world, shop.device)
+    step = Step(shop.head.losses, rule, descent(shop))
     state = TrainingState.begin(
-        shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout
+        shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout, world
     )
     if resume:
         state.load(shop.folder / "checkpoint", state_key(shop))
@@ -123,13 +128,18 @@ def descent(shop: Workshop) -> Descent:
 
 
 def state_key(shop: Workshop) -> str:
-    """What a saved state must agree with to be resumed: data, base, contract and recipe."""
+    """What a saved state must agree with to be resumed: data, base, contract and recipe.
+
+    By how many processes it is held is no part of it.
+    """
+    recipe = shop.recipe.model_dump(mode="json")
+    del recipe["fast"]["shard"]
     return hash_value(
         {
             "data": shop.prepared.fingerprint,
             "base": shop.base.hash,
             "contract": shop.contract.hash,
-            "recipe": shop.recipe.model_dump(mode="json"),
+            "recipe": recipe,
         }
     )
 
@@ -165,9 +175,8 @@ def _probe(
     output = shop.network.output
     assert isinstance(output, nn.Linear)
     weight, bias = probe.linear()
-    with torch.no_grad():
-        output.weight.copy_(torch.from_numpy(weight))
-        output.bias.copy_(torch.from_numpy(bias))
+    fill(output.weight, torch.from_numpy(weight), World.join())
+    fill(output.bias, torch.from_numpy(bias), World.join())
     return probe
 
 

@@ -71,7 +71,7 @@ def shard(network: Network, world: World) -> None:
     network.enter_by(_Entrance(root))
 
 
-def why_whole(network: Network) -> str | None:
+def why_uncut(network: Network) -> str | None:
     """Why the parameters of this network cannot be held in parts, or None when they can."""
     owners: dict[int, str] = {}
     for number, layer in enumerate(network.backbone.get_submodule(network.stack.path)):
@@ -87,6 +87,14 @@ def why_whole(network: Network) -> str | None:
         if id(parameter) in owners and inside not in name:
             return f"the parameter {name} belongs to a layer too"
     return None
+
+
+def most_at_once(network: Network) -> int:
+    """Bytes of the largest unit, which a process holds whole for a moment."""
+    layers = network.backbone.get_submodule(network.stack.path)
+    sizes = [sum(p.numel() * p.element_size() for p in layer.parameters()) for layer in layers]
+    total = sum(p.numel() * p.element_size() for p in network.parameters())
+    return int(max(*sizes, total - sum(sizes)))
 
 
 def own(tensor: Tensor) -> Tensor:

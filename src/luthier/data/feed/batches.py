@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -79,7 +79,13 @@ class EpochBatches:
         own = examples[self._rank :: self._processes]
         micro = [self.collate(part) for part in self._cut(own)]
         weight = float(self._encoded.weights[examples].astype(np.float64).sum())
-        return LogicalBatch(tuple(micro), weight)
+        return LogicalBatch(tuple(micro), weight, self._spare(examples))
+
+    def _spare(self, examples: NDArray[np.int64]) -> Batch | None:
+        if self._processes == 1:
+            return None
+        one = self.collate(examples[:1])
+        return replace(one, weights=torch.zeros_like(one.weights))
 
     def collate(self, examples: NDArray[np.int64]) -> Batch:
         """One micro-batch."""

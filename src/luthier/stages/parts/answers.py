@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ def score_all(
     with torch.no_grad():
         for part in sequential(exam.encoded, exam.examples, exam.plan, exam.rows_per_pass):
             batch = collate(exam.encoded, part, exam.plan, exam.hidden).to(device)
-            for example, score in zip(part, head.scores(network, batch), strict=True):
+            found = network.run(partial(head.scores, network, batch))
+            for example, score in zip(part, found, strict=True):
                 scores[place[int(example)]] = score
             listener.advance(len(part))
     return scores
@@ -70,7 +72,7 @@ def features(network: Network, exam: Exam) -> NDArray[np.float32]:
     with torch.no_grad():
         for part in sequential(exam.encoded, exam.examples, exam.plan, exam.rows_per_pass):
             batch = collate(exam.encoded, part, exam.plan, exam.hidden).to(device)
-            vectors = network.pooled(batch).float().cpu().numpy()
+            vectors = network.run(partial(network.pooled, batch)).float().cpu().numpy()
             found[[place[int(e)] for e in part]] = vectors
     return found
 

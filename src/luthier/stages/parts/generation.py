@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ def write_answers(
 def _write(
     prompts: list[list[int]], network: Network, contract: PromptContract, most: int
 ) -> list[str]:
-    tokenizer, model = contract.tokenizer, network.model
+    tokenizer, model = contract.tokenizer, cast(Any, network.model)
     pad = tokenizer.pad_token_id
     pad = contract.end_ids[0] if pad is None else pad
     room = max(1, contract.max_tokens - most)
@@ -68,14 +69,18 @@ def _write(
         mask[line, longest - len(prompt) :] = 1
     device = next(model.parameters()).device
     with torch.no_grad():
-        written = model.generate(  # type: ignore[operator]
+        work = partial(
+            model.generate,
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
             max_new_tokens=most,
             do_sample=False,
             pad_token_id=pad,
             eos_token_id=list(contract.end_ids),
+            # Held in parts, it writes on until the last process has ended.
+            synced_gpus=network.in_parts,
         )
+        written = network.run(work)
     new = written[:, longest:].cpu().tolist()
     return [
         tokenizer.decode(_until_end(line, contract), skip_special_tokens=True).strip()

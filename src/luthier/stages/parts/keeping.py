@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from luthier.recipe.load import recipe_from_dict
 from luthier.recipe.recipe import Recipe
 from luthier.stages.prepare import load_facts, save_facts
 from luthier.stages.workshop import Workshop, open_base, open_contract
+from luthier.train.sharded import gather, shard, state_of
+from luthier.train.world import World
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,40 @@ class Tuned:
 def keep(shop: Workshop) -> None:
     """Writes the model: PEFT-format adapter or whole weights, output layer, facts and contract.
 
+    Where processes hold it in parts, all have to call this, and the first writes.
+
     Raises: FreeDisk; nothing half-written is left.
     """
+    network, world = shop.network, World.join()
+    if not network.in_parts:
+        _write(shop, None, state_of(network.output) if network.output else {})
+        return
+    adapted = hasattr(network.model, "peft_config")
+    wanted = {n: t for n, t in state_of(network.model).items() if t.requires_grad or not adapted}
+    tensors = gather(wanted if adapted or shop.recipe.adapter.kind == "full" else {}, world)
+    output = gather(state_of(network.output) if network.output else {}, world)
+    world.write(shop.folder / "model", lambda: _write(shop, tensors, output))
+
+
+def _write(
+    shop: Workshop, tensors: dict[str, torch.Tensor] | None, output: dict[str, torch.Tensor]
+) -> None:
+    """`tensors` are the model's or the adapter's, None for those in memory; `output` the new
+    output layer's."""
+    model: Any = shop.network.model
     with new_folder(shop.folder / "model") as place:
-        network = shop.network
-        if hasattr(network.model, "peft_config"):
-            network.model.save_pretrained(str(place / "adapter"), safe_serialization=True)  # type: ignore[operator]
+        if hasattr(model, "peft_config"):
+            model.save_pretrained(
+                str(place / "adapter"), safe_serialization=True, state_dict=tensors
+            )
         elif shop.recipe.adapter.kind == "full":
-            network.model.save_pretrained(str(place / "weights"), safe_serialization=True)  # type: ignore[operator]
+            model.save_pretrained(
+                str(place / "weights"), safe_serialization=True, state_dict=tensors
+            )
             shop.base.tokenizer.save_pretrained(str(place / "weights"))
-        if network.output is not None:
-            tensors = {n: t.contiguous().cpu() for n, t in network.output.state_dict().items()}
-            save_file(tensors, str(place / "head.safetensors"))
+        if output:
+            kept = {n: t.detach().contiguous().cpu() for n, t in output.items()}
+            save_file(kept, str(place / "head.safetensors"))
         save_facts(shop.prepared.facts, place / "facts.json")
         write_json(place / "columns.json", shop.prepared.mapping.as_dict())
         write_json(place / "contract.json", shop.contract.as_dict())
@@ -131,7 +155,14 @@ def untouched(network: Network, base: Base) -> Iterator[Network]:
         from luthier.models.base import load_base
 
         task = Task.INSTRUCT if base.kind == "causal" else Task.CLASSIFY
-        again = load_base(base.spec, task)
-        yield Network(again.network, network.output, network.pooling, network.kind)
+        spec = replace(base.spec, device="cpu") if network.in_parts else base.spec
+        again = load_base(spec, task)
+        if not network.in_parts:
+            yield Network(again.network, network.output, network.pooling, network.kind)
+            return
+        # The output layer belongs to the tuned network's parts and is not asked for here.
+        plain = Network(again.network, None, network.pooling, network.kind)
+        shard(plain, World.join())
+        yield plain
     else:
         yield network

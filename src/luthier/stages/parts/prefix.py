@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def keep_prefix(
         values = open_memmap(folder / "hidden.npy", "w+", np.float32, (int(offsets[-1]), width))
         for part in sequential(exam.encoded, exam.examples, exam.plan, exam.rows_per_pass):
             batch = collate(exam.encoded, part, exam.plan).to(device)
-            hidden = network.prefix(batch, below).float().cpu().numpy()
+            hidden = network.run(partial(network.prefix, batch, below)).float().cpu().numpy()
             order = (np.stack([len(sides) * part + s for s in sides], 1)).reshape(-1)
             for line, index in enumerate(order):
                 start, stop = offsets[index], offsets[index + 1]
