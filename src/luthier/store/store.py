@@ -33,6 +33,7 @@ from luthier.store.sql import rows
 from luthier.store.sql.address import read_address, shown
 from luthier.store.sql.database import Database
 from luthier.store.sql.schema import bring_up, refuse_emptied
+from luthier.store.studies import Studies
 
 __all__ = ["CurvePoint", "MetricRow", "RunRecord", "Status", "Store"]
 
@@ -47,6 +48,7 @@ class Store(Measures):
         super().__init__(database)
         self.folder = folder
         self.artefacts = Artefacts(folder)
+        self.studies = Studies(database)
 
     @staticmethod
     def open(url: str | None = None, folder: Path | None = None) -> Store:

@@ -107,7 +107,7 @@ def remove(connection: Connection, run_id: str) -> None:
 
 def put_metrics(connection: Connection, found: Sequence[Values]) -> None:
     """Adds or replaces metrics."""
-    _put(connection, METRICS, found)
+    put(connection, METRICS, found)
 
 
 def metrics(connection: Connection, run_id: str) -> Sequence[RowMapping]:
@@ -124,7 +124,7 @@ def put_curve(connection: Connection, run_id: str, points: Sequence[CurvePoint])
         {"run": run_id, "name": p.name, "step": int(p.step), "seconds": p.seconds, "value": p.value}
         for p in last.values()
     ]
-    _put(connection, CURVE, found)
+    put(connection, CURVE, found)
 
 
 def curve(connection: Connection, run_id: str) -> Sequence[RowMapping]:
@@ -134,7 +134,7 @@ def curve(connection: Connection, run_id: str) -> Sequence[RowMapping]:
 
 def put_use(connection: Connection, run_id: str, key: str) -> None:
     """Notes that a run uses an artefact."""
-    _put(connection, USES, [{"run": run_id, "artefact": key}])
+    put(connection, USES, [{"run": run_id, "artefact": key}])
 
 
 def used_alone(connection: Connection, run_id: str) -> list[str]:
@@ -170,7 +170,8 @@ def _insert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table)
 
 
-def _put(connection: Connection, table: Table, found: Sequence[Values]) -> None:
+def put(connection: Connection, table: Table, found: Sequence[Values]) -> None:
+    """Adds rows to a table; one with the same key is replaced."""
     if not found:
         return
     keys = [column.name for column in table.primary_key]

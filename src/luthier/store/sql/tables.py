@@ -24,7 +24,7 @@ from sqlalchemy.types import TypeDecorator
 
 from luthier.core.errors import RepairStore
 
-HEAD = "0001"
+HEAD = "0002"
 """The version of the tables that this code reads and writes."""
 
 VERSION_TABLE = "luthier_version"
@@ -157,4 +157,57 @@ USES = Table(
     METADATA,
     _run(),
     Column("artefact", String(64), primary_key=True, index=True),
+)
+
+STUDIES = Table(
+    "luthier_studies",
+    METADATA,
+    _run(),
+    Column("tenant", Words(), nullable=False, index=True),
+    Column("private", Boolean(), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("family", Words(), nullable=False),
+    Column("base", Words(), nullable=False),
+    Column("metric", String(80), nullable=False),
+    Column("share", Boolean(), nullable=False),
+    Column("direction", String(10), nullable=False),
+    Column("anchor", Number()),
+    Column("rows", BigInteger(), nullable=False),
+    Column("features", Json(), nullable=False),
+    Column("facts", Json(), nullable=False),
+)
+
+TRIALS = Table(
+    "luthier_trials",
+    METADATA,
+    _run(),
+    Column("trial", String(40), primary_key=True),
+    Column("place", BigInteger(), nullable=False),
+    Column("source", String(40), nullable=False),
+    Column("config", Json(), nullable=False),
+    Column("seed", BigInteger(), nullable=False),
+    Column("parent", String(40)),
+    Column("status", String(20), nullable=False),
+    Column("reason", Words(), nullable=False),
+)
+
+POINTS = Table(
+    "luthier_points",
+    METADATA,
+    _run(),
+    Column("trial", String(40), primary_key=True),
+    Column("unit", BigInteger(), primary_key=True),
+    Column("score", Number()),
+    Column("loss", Number()),
+    Column("train_loss", Number()),
+    Column("cost", Number()),
+    Column("measures", Json(), nullable=False),
+)
+
+DECISIONS = Table(
+    "luthier_decisions",
+    METADATA,
+    _run(),
+    Column("number", BigInteger(), primary_key=True),
+    Column("about", Json(), nullable=False),
 )
