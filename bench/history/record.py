@@ -29,6 +29,7 @@ RECORDS = HERE / "records"
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 EPOCHS, TOKENS, SHALLOW = 4, 48, "third"
 SEED = 20261125
+ROUNDS = (8, 16, 32, 64)
 
 
 def main() -> None:
@@ -41,14 +42,27 @@ def main() -> None:
     asked = parser.parse_args()
     end = time.monotonic() + 60 * asked.minutes
     RECORDS.mkdir(exist_ok=True)
-    for task in TASKS:
-        if (not asked.only or task.name in asked.only) and time.monotonic() < end:
-            record(task, asked.configs, asked.deep, end)
+    chosen = [t for t in TASKS if not asked.only or t.name in asked.only]
+    # Round by round, so that a recording that is stopped early has all tasks.
+    for configs in [c for c in ROUNDS if c < asked.configs] + [asked.configs]:
+        for task in chosen:
+            if time.monotonic() < end:
+                record(task, configs, 0, end)
+    for task in chosen:
+        if asked.deep and time.monotonic() < end:
+            record(task, 0, asked.deep, end)
 
 
 def record(task: RecordedTask, configs: int, deep: int, end: float) -> None:
     """The curves of one task that are not on record yet."""
     file = RECORDS / f"{task.name}.jsonl"
+    have = (
+        [json.loads(line)["key"] for line in file.read_text().splitlines()[1:]]
+        if file.exists()
+        else []
+    )
+    if sum(k[0] == "s" for k in have) >= configs and sum(k[0] == "d" for k in have) >= deep:
+        return
     with tempfile.TemporaryDirectory() as temporary:
         shared, rows, test = open_task(task, Path(temporary))
         if not file.exists():
@@ -145,7 +159,7 @@ def curve(shared: Any, key: str, config: dict[str, Any], test: np.ndarray) -> li
             found.append({"unit": unit, "diverged": True})
             break
         point = seen.as_dict() | {"losses": packed(seen.losses), "right": bits(seen.right)}
-        if unit >= 4:
+        if unit == DECISIONS[-1]:
             for name, rows in (("second", shared.halves.second), ("test", test)):
                 answers = shared.measured(piece, rows)
                 right = answers.probabilities.argmax(1) == answers.truth
