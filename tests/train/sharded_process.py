@@ -26,6 +26,7 @@ from luthier.train.world import World
 from tiny import Bench, make_bench
 
 STEPS = 5
+RULE: dict[str, Any] = {"kind": "sgd", "rate": 0.05}
 # Rows are of unequal length; seven rows a batch leave the last batch of the epoch with three.
 CASES: dict[str, tuple[Task, Adapter, dict[str, Any], dict[str, Any]]] = {
     "classify": (Task.CLASSIFY, LowRank(4), {"micro_rows": 3}, {}),
@@ -36,6 +37,9 @@ CASES: dict[str, tuple[Task, Adapter, dict[str, Any], dict[str, Any]]] = {
     "instruct whole logits": (Task.INSTRUCT, LowRank(4, decomposed=True), {}, {}),
     "instruct full": (Task.INSTRUCT, FullParameters(), {}, {"clip_norm": 0.05}),
     "instruct packed": (Task.INSTRUCT, Ia3Scales(), {"pack_tokens": 96}, {}),
+    "adamw state": (Task.CLASSIFY, LowRank(4), {}, {"kind": "adamw", "rate": 0.01}),
+    "momentum state": (Task.INSTRUCT, FullParameters(), {}, {"kind": "sgd", "rate": 0.05}),
+    "lion": (Task.CLASSIFY, LowRank(4), {}, {"kind": "lion", "rate": 1e-3}),
     "tag": (Task.TAG, LowRank(4, top_layers=2), {}, {}),
 }
 
@@ -47,11 +51,11 @@ def bench_of(case: str, bert: str, llama: str) -> Bench:
     return make_bench(folder, task, adapter, chunked="whole" not in case)
 
 
-def train(case: str, bench: Bench, world: World, optimizer: str) -> TrainingState:
+def train(case: str, bench: Bench, world: World) -> TrainingState:
     """Five updates shared by all processes."""
     _, _, plan, descent = CASES[case]
     shard(bench.network, world)
-    step, state = bench.begin(kind=optimizer, rate=0.05 if optimizer == "sgd" else 0.01, **descent)
+    step, state = bench.begin(**(RULE | descent))
     state.world = world
     share = (world.rank, world.size)
     shared = EpochBatches(bench.encoded, bench.all, replace(bench.plan, **plan), share=share)
@@ -59,19 +63,31 @@ def train(case: str, bench: Bench, world: World, optimizer: str) -> TrainingStat
     return state
 
 
-def main(bert: str, llama: str, out: str, optimizer: str, *cases: str) -> None:
+def _carry_over(case: str, bench: Bench, state: TrainingState, out: Path) -> None:
+    """A saved state, taken over by another network held in parts and saved again."""
+    state.save(out / case, "contract")
+    shard(bench.network, state.world)
+    _, again = bench.begin(kind=CASES[case][3]["kind"])
+    again.world = state.world
+    again.load(out / case, "contract")
+    again.save(out / f"{case} again", "contract")
+
+
+def main(bert: str, llama: str, out: str) -> None:
     """Trains every case and saves what it learnt and how much each process held."""
     world = World.join()
     held: dict[str, list[int]] = {}
-    for case in cases:
+    for case in CASES:
         bench = bench_of(case, bert, llama)
-        state = train(case, bench, world, optimizer)
+        state = train(case, bench, world)
         parameters = list(bench.network.parameters())
         held[case] = [
             sum(own(p).numel() * p.element_size() for p in parameters),
             sum(p.numel() * p.element_size() for p in parameters),
         ]
         save_file(state.snapshot(), str(Path(out) / f"{case}.{world.rank}.safetensors"))
+        if case.endswith("state"):
+            _carry_over(case, bench_of(case, bert, llama), state, Path(out))
     (Path(out) / f"held.{world.rank}.json").write_text(json.dumps(held))
     dist.destroy_process_group()
 
