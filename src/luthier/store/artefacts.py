@@ -12,10 +12,9 @@ from luthier.core.errors import CheckRun, RepairStore
 from luthier.core.files import disk_errors
 from luthier.core.hashing import hash_file, hash_path
 from luthier.store.folders import copy, making, place_once
-from luthier.store.manifest import Manifest
+from luthier.store.shelf import Shelf, Tidied
 
 _KEY = re.compile(r"[0-9a-f]{64}")
-_STAGE_KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{1,127}")
 
 
 class Artefacts:
@@ -28,6 +27,7 @@ class Artefacts:
     def __init__(self, folder: Path) -> None:
         """`folder` is that of the store; nothing is made before something is put."""
         self.folder = folder / "artefacts"
+        self._shelf = Shelf(self.folder)
 
     def put_file(self, path: Path) -> str:
         """Keeps a copy of a file; its key is the SHA-256 of its bytes.
@@ -78,33 +78,23 @@ class Artefacts:
 
         Raises: RepairStore when its files are not as they were made.
         """
-        entry = self._shelf_entry(stage_key)
-        if not entry.is_dir():
-            return None
-        differences = Manifest.verify(entry)
-        if differences:
-            raise RepairStore(
-                str(entry),
-                f"{len(differences)} files differ from what was kept: {differences[0]}",
-                advice="delete the folder; the stage makes it again",
-            )
-        return entry / "content"
+        return self._shelf.find(stage_key)
 
     def shelve(self, stage_key: str, folder: Path) -> Path:
         """Keeps a copy of what a stage made; where several processes do, the first one wins.
 
         Returns the kept folder. Raises: FreeDisk; RepairStore when an earlier one is damaged.
         """
-        entry = self._shelf_entry(stage_key)
-        if not entry.is_dir():
-            with making(self.folder) as made:
-                copy(folder, made / "content")
-                Manifest.write(made)
-                place_once(made, entry)
-        kept = self.shelf(stage_key)
-        if kept is None:
-            raise RepairStore(str(entry), "it vanished", advice="run the stage again")
-        return kept
+        return self._shelf.put(stage_key, folder)
+
+    def tidy(self, keep_bytes: int) -> Tidied:
+        """Gives up what stages made, the least recently used first, until the rest fits.
+
+        What a living process uses stays, and so does everything runs were told to keep.
+
+        Raises: FreeDisk.
+        """
+        return self._shelf.tidy(keep_bytes)
 
     def _put(self, path: Path, kind: str) -> str:
         with making(self.folder) as made:
@@ -128,11 +118,6 @@ class Artefacts:
         if not _KEY.fullmatch(key):
             raise CheckRun(f"artefact {key!r}", "it is no key", "64 hexadecimal digits")
         return self.folder / key[:2] / key
-
-    def _shelf_entry(self, stage_key: str) -> Path:
-        if not _STAGE_KEY.fullmatch(stage_key):
-            raise CheckRun(f"stage key {stage_key!r}", "it is no key", "letters, digits, . _ and -")
-        return self.folder / "shelf" / stage_key[:2] / stage_key
 
     def _set_aside(self, entry: Path) -> None:
         """Removes an entry so that no reader meets a half of it."""

@@ -24,6 +24,7 @@ def add(app: typer.Typer) -> None:
         ("resume", resume_run),
         ("merge", merge_run),
         ("delete", delete_run),
+        ("tidy", tidy_runs),
     ):
         verb(group, name)(function)
     app.add_typer(group, name="runs")
@@ -129,3 +130,25 @@ def delete_run(
         answer(facts)
     else:
         print(f"Deleted {record.id}")
+
+
+def tidy_runs(
+    settings: Settings,
+    keep_mb: Annotated[
+        int, typer.Option("--keep-mb", min=0, help="Keep the most recently used up to this size.")
+    ] = 0,
+) -> None:
+    """Give up kept tokens and the like, which are made again when needed; runs stay."""
+    done = settings.open_store().artefacts.tidy(keep_mb * 1_000_000)
+    if settings.json:
+        answer(
+            {
+                "removed": done.removed,
+                "freed_bytes": done.freed_bytes,
+                "kept": done.kept,
+                "kept_bytes": done.kept_bytes,
+            }
+        )
+    else:
+        print(f"Removed {done.removed} entries, {done.freed_bytes / 1e6:.1f} MB")
+        print(f"Kept {done.kept} entries, {done.kept_bytes / 1e6:.1f} MB")
