@@ -232,6 +232,9 @@ class ListedRows:
         """One row."""
         return dict(self.listed[index])
 
+    def take(self, indices: Sequence[int]) -> Iterator[dict[str, Any]]:
+        return (self.row(index) for index in indices)
+
     def source_row(self, index: int) -> int:
         """Its number in a file."""
         return index + 1

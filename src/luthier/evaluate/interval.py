@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import sparse
-from scipy.stats import binomtest
 
 from luthier.core.errors import CheckRun
 from luthier.core.seeds import derive
@@ -109,6 +107,8 @@ def _usable(
 
 
 def _by_row(predictions: Predictions, statistics: Statistics) -> Statistics:
+    from scipy import sparse
+
     _, groups = np.unique(predictions.rows, return_inverse=True)
     count = len(groups)
     gather = sparse.csr_matrix((np.ones(count), (groups, np.arange(count))))
@@ -172,6 +172,8 @@ def _mcnemar(old: FloatArray, new: FloatArray) -> float:
     gained, lost = int((new > old).sum()), int((new < old).sum())
     if gained + lost == 0:
         return 1.0
+    from scipy.stats import binomtest
+
     return float(binomtest(gained, gained + lost).pvalue)
 
 

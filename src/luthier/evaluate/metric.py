@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from scipy import sparse
 
 from luthier.core.types import Task
 from luthier.evaluate.predictions import FloatArray, IntArray, Predictions
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Statistics: TypeAlias = "sparse.csr_matrix"
 Direction: TypeAlias = Literal["higher", "lower"]
@@ -51,11 +53,16 @@ class Metric:
 
 def dense(*columns: Any) -> Statistics:
     """Statistics (N, K) from K columns (N,) or blocks (N, k)."""
+    # Loading it takes longer than planning a run, which needs the names of metrics only.
+    from scipy import sparse
+
     return sparse.csr_matrix(np.column_stack([np.asarray(c, dtype=np.float64) for c in columns]))
 
 
 def one_hot(indices: IntArray, classes: int, values: Any = None) -> Statistics:
     """Statistics (N, C) with `values` (N,), by default one, at each row's index."""
+    from scipy import sparse
+
     count = len(indices)
     filled = np.ones(count) if values is None else np.asarray(values, dtype=np.float64)
     return sparse.csr_matrix((filled, (np.arange(count), indices)), shape=(count, classes))
@@ -63,6 +70,8 @@ def one_hot(indices: IntArray, classes: int, values: Any = None) -> Statistics:
 
 def side_by_side(*blocks: Statistics) -> Statistics:
     """Statistics (N, sum of k) from blocks (N, k)."""
+    from scipy import sparse
+
     return sparse.csr_matrix(sparse.hstack(blocks, format="csr"))
 
 

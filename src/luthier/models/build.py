@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
 from luthier.core.seeds import derive
 from luthier.core.types import Task
-from luthier.data.feed.labels import LabelSet
+from luthier.data.feed.labels import HeadFacts as HeadFacts
 from luthier.models.adapter import Adapter, AdapterSite
+from luthier.models.adapters.build import build_adapter as build_adapter
 from luthier.models.base import Base, BaseSpec, stated_pooling
 from luthier.models.head import Head
 from luthier.models.heads.classify import ClassifyHead, MultilabelHead
@@ -19,25 +19,15 @@ from luthier.models.heads.regress import RegressHead
 from luthier.models.heads.tag import TagHead
 from luthier.models.layers import find_stack
 from luthier.models.network import Network
-from luthier.recipe.model import Full, HeadOnly, Ia3, Lora, Model
+from luthier.models.places import default_id
+from luthier.recipe.model import Model
 from luthier.recipe.train import Train
-
-
-@dataclass(frozen=True)
-class HeadFacts:
-    """What a head needs to know about the data."""
-
-    labels: LabelSet
-    mean: float = 0.0
-    deviation: float = 1.0
 
 
 def base_spec(
     section: Model, task: Task, precision: Literal["float32", "bfloat16", "float16"], device: str
 ) -> BaseSpec:
     """Which base to load and how."""
-    from luthier.models.base import default_id
-
     return BaseSpec(
         id=default_id(task) if section.id == "auto" else section.id,
         revision=section.revision,
@@ -46,33 +36,6 @@ def base_spec(
         attention="sdpa" if section.attention == "auto" else section.attention,
         device=device,
     )
-
-
-def build_adapter(section: Lora | Ia3 | Full | HeadOnly) -> Adapter:
-    """The adapter a recipe asks for."""
-    if isinstance(section, Lora):
-        from luthier.models.adapters.lora import LowRank
-
-        return LowRank(
-            section.rank,
-            section.alpha,
-            section.dropout,
-            None if section.targets == "all-linear" else section.targets,
-            section.top_layers,
-            section.rank_stabilised,
-            section.decomposed,
-        )
-    if isinstance(section, Ia3):
-        from luthier.models.adapters.ia3 import Ia3Scales
-
-        return Ia3Scales(
-            None if section.targets == "auto" else section.targets,
-            None if section.feedforward == "auto" else section.feedforward,
-            section.top_layers,
-        )
-    from luthier.models.adapters.full import FullParameters, HeadAlone
-
-    return FullParameters(section.top_layers) if isinstance(section, Full) else HeadAlone()
 
 
 def build_head(task: Task, facts: HeadFacts, train: Train, chunked: bool = True) -> Head:

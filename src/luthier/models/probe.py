@@ -24,6 +24,9 @@ from luthier.core.home import default_home
 DTYPES = ("float32", "bfloat16", "float16")
 WORTH = 1.2
 """A smaller format must be so many times faster than float32, as it is less exact."""
+_SMALL_PRODUCTS = frozenset({"avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16"})
+_CARDS = ("nvidia*", "nvmap", "nvhost*", "dxg", "kfd")
+"""Device files of graphics cards that torch calls cuda."""
 _PATIENCE_S = 120.0
 _MEASURE_S = 0.25
 _CHILD = "from luthier.models.probe import measure; measure({device!r}, {dtypes!r})"
@@ -62,7 +65,7 @@ def load_probe(
 
     Raises: FreeDisk when `home` can't be written.
     """
-    path = (home or default_home()) / "probe" / f"{_machine_key(device)}.json"
+    path = _place(device, home)
     kept = None if fresh else _read(path)
     if kept is not None:
         return kept
@@ -74,9 +77,37 @@ def load_probe(
 def best_precision(device: str, home: Path | None = None) -> str:
     """The number format to train in: the fastest that works and is worth it, else float32.
 
-    bfloat16 goes before float16, whose narrow range lets small gradients vanish.
+    bfloat16 goes before float16, whose narrow range lets small gradients vanish. A processor
+    without products in them cannot be faster, so nothing is measured there.
     """
-    results = load_probe(device, home)
+    return known_precision(device, home) or _fastest(load_probe(device, home))
+
+
+def known_precision(device: str, home: Path | None = None) -> str | None:
+    """`best_precision` where it is known without measuring, else None."""
+    if device == "cpu" and not has_small_products():
+        return "float32"
+    kept = _read(_place(device, home))
+    return _fastest(kept) if kept is not None else None
+
+
+def has_small_products() -> bool:
+    """Whether the processor multiplies 16-bit numbers; true where it does not say."""
+    told = [line for line in _processor().splitlines() if line.startswith("flags")]
+    return not told or any(_SMALL_PRODUCTS.intersection(line.split()) for line in told)
+
+
+def may_have_cuda() -> bool:
+    """Whether torch might find a graphics card here, as far as the system tells without torch."""
+    if platform.system() == "Darwin" or _torch_version().endswith("+cpu"):
+        return False
+    if platform.system() != "Linux":
+        return True
+    places = Path("/dev")
+    return any(any(places.glob(pattern)) for pattern in _CARDS)
+
+
+def _fastest(results: dict[str, ProbeResult]) -> str:
     plain = results["float32"].gflops or 0.0
     for name in ("bfloat16", "float16"):
         speed = results[name].gflops
@@ -125,12 +156,19 @@ def _read(path: Path) -> dict[str, ProbeResult] | None:
     return results if set(results) == set(DTYPES) else None
 
 
-def _machine_key(device: str) -> str:
+def _place(device: str, home: Path | None) -> Path:
+    return (home or default_home()) / "probe" / f"{_machine_key(device)}.json"
+
+
+def _torch_version() -> str:
     try:
-        torch_version = version("torch")
+        return version("torch")
     except PackageNotFoundError:
-        torch_version = "none"
-    facts = [device, torch_version, platform.machine(), platform.system(), os.cpu_count()]
+        return "none"
+
+
+def _machine_key(device: str) -> str:
+    facts = [device, _torch_version(), platform.machine(), platform.system(), os.cpu_count()]
     return hash_value([*facts, _processor(), _graphics()])[:16]
 
 

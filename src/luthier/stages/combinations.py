@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from luthier.core.errors import FixRecipe, nearest, need_extra
 from luthier.core.types import Task
 from luthier.evaluate.measure import names_of, primary
-from luthier.models.base import Base
 from luthier.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from luthier.models.base import Base
 
 
 def refuse_impossible(recipe: Recipe, task: Task) -> None:

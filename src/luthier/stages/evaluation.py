@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,6 +208,10 @@ class _Paragraphs:
     def row(self, index: int) -> dict[str, Any]:
         """One paragraph."""
         return {"text": self._texts[index]}
+
+    def take(self, indices: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Several, in order."""
+        return (self.row(index) for index in indices)
 
     def source_row(self, index: int) -> int:
         """Its number."""

@@ -16,12 +16,11 @@ from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
 from luthier.core.types import FIELDS, Level, Task
 from luthier.data.audit import DataReport, audit
-from luthier.data.feed.labels import LabelSet
+from luthier.data.feed.labels import HeadFacts, LabelSet
 from luthier.data.mapping import Mapping, Refusals, canonical_rows, recognise
 from luthier.data.source import Source, fingerprint, open_source
 from luthier.data.split import SealedTest, Splits, make_splits
 from luthier.data.table import Table
-from luthier.models.build import HeadFacts
 from luthier.recipe.data import Data
 from luthier.recipe.recipe import Recipe
 
@@ -179,14 +178,14 @@ def _refuse(report: DataReport, recipe: Recipe) -> None:
 
 def _facts(table: Table, splits: Splits, task: Task) -> HeadFacts:
     if task is Task.REGRESS:
-        values = np.asarray([table.row(int(i))["label"] for i in splits.train], np.float64)
+        values = np.asarray([row["label"] for row in table.take(splits.train)], np.float64)
         deviation = float(values.std())
         if deviation == 0:
             raise FixData("the label column", "every training row has the same value")
         return HeadFacts(LabelSet(()), float(values.mean()), deviation)
     if not FIELDS[task][-1].startswith(("label", "span")):
         return HeadFacts(LabelSet(()))
-    labels = LabelSet.collect(task, (table.row(int(i)) for i in splits.train))
+    labels = LabelSet.collect(task, table.take(splits.train))
     if not labels.names:
         raise FixRecipe("task", f"{task.value} needs labels and the rows have none")
     return HeadFacts(labels)

@@ -13,20 +13,25 @@ from numpy.typing import NDArray
 from luthier.core.errors import FixModel
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
-from luthier.core.types import Finding, Level, Task
+from luthier.core.types import Task
 from luthier.data.feed.batches import BatchPlan
 from luthier.data.feed.contract import PLAIN_TEMPLATE, PromptContract, make_contract
 from luthier.data.feed.encode import Encoded, encode
 from luthier.models.adapter import Adapter
-from luthier.models.base import Base, end_tokens, load_base, locate
+from luthier.models.base import Base, end_tokens, load_base
 from luthier.models.build import assemble, base_spec, build_adapter, build_head
 from luthier.models.head import Head
 from luthier.models.network import Network
+from luthier.models.places import locate
 from luthier.models.probe import best_precision
 from luthier.recipe.recipe import Recipe
 from luthier.stages import planning
 from luthier.stages.combinations import check_harness, refuse_impossible
+from luthier.stages.forecast.result import Foreseen
+from luthier.stages.forecast.result import token_findings as token_findings
+from luthier.stages.forecast.rules import most_tokens
 from luthier.stages.parts.answers import Exam
+from luthier.stages.parts.shares import first_place, settle
 from luthier.stages.prepare import Prepared, prepare
 from luthier.store.artefacts import Artefacts
 
@@ -93,7 +98,22 @@ def set_up(
     """
     prepared = prepare(recipe, base_folder, folder, progress)
     refuse_impossible(recipe, prepared.task)
-    base = open_base(recipe, prepared.task, progress)
+    return furnish(recipe, prepared, folder, artefacts, progress)
+
+
+def furnish(
+    recipe: Recipe,
+    prepared: Prepared,
+    folder: Path,
+    artefacts: Artefacts | None,
+    progress: Progress,
+) -> Workshop:
+    """Loads the base, attaches the adapter, encodes, and plans, for data that are read already.
+
+    Raises: every error of its parts; nothing has been trained then.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    base = open_base(recipe, prepared.task, progress, first_place(recipe, device))
     check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)
     adapter = build_adapter(recipe.adapter)
@@ -101,6 +121,7 @@ def set_up(
         base, adapter, build_head(prepared.task, prepared.facts, recipe.train), recipe.train.seed
     )
     legal = planning.paths(recipe, prepared.task, network, adapter)
+    base = settle(base, network, device, legal["shard"].on)
     head = build_head(prepared.task, prepared.facts, recipe.train, legal["chunked_loss"].on)
     progress.start("tokenising", None, "rows")
     encoded = _tokens(recipe, prepared, contract, artefacts if legal["token_cache"].on else None)
@@ -114,13 +135,14 @@ def set_up(
     )  # fmt: skip
 
 
-def open_base(recipe: Recipe, task: Task, progress: Progress) -> Base:
-    """The base model of a recipe, on the device and in the precision this machine bears best."""
+def open_base(recipe: Recipe, task: Task, progress: Progress, place: str | None = None) -> Base:
+    """The base model of a recipe, in the precision this machine bears best; on its device, or at
+    `place`."""
     progress.start("loading the base model", None, "")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = recipe.model.precision
     chosen: Any = best_precision(device, None) if precision == "auto" else precision
-    return load_base(base_spec(recipe.model, task, chosen, device), task)
+    return load_base(base_spec(recipe.model, task, chosen, place or device), task)
 
 
 def open_contract(recipe: Recipe, base: Base, task: Task) -> PromptContract:
@@ -133,14 +155,10 @@ def open_contract(recipe: Recipe, base: Base, task: Task) -> PromptContract:
         template = base.tokenizer.chat_template or PLAIN_TEMPLATE
         if recipe.model.template_from is not None:
             template = _template_of(recipe.model.template_from)
-    wanted = recipe.model.max_tokens or base.longest_input
-    if wanted > base.longest_input:
-        raise FixModel(
-            "model.max_tokens",
-            f"it is {wanted}",
-            f"at most {base.longest_input} for {base.spec.id}",
-        )
-    return make_contract(base.tokenizer, template, end_tokens(base), wanted, recipe.model.overlong)
+    wanted = most_tokens(recipe, base.longest_input, base.spec.id)
+    overlong = recipe.model.overlong
+    contract = make_contract(base.tokenizer, template, end_tokens(base), wanted, overlong)
+    return contract
 
 
 def _template_of(place: str) -> str:
@@ -212,67 +230,15 @@ def _tokens(
 
 def plan_of(shop: Workshop) -> planning.PlanResult:
     """The plan as people and programs read it."""
-    splits = shop.prepared.splits
-    rows = {
-        **shop.prepared.report.rows,
-        "train": len(splits.train),
-        "validation": len(splits.validation),
-        "test": len(splits.test),
-    }
-    return planning.PlanResult(
-        task=shop.task,
-        rows=rows,
-        findings=(*shop.prepared.report.findings, *token_findings(shop.encoded, shop.contract)),
-        estimate={"memory_mb": shop.costs.memory_mb, "seconds": shop.costs.seconds},
-        legal={name: path.as_dict() for name, path in shop.legal.items()},
-        resolved=shop.recipe,
-        masked=planning.show_masks(shop.encoded, shop.base.tokenizer),
+    return Foreseen(
+        recipe=shop.recipe,
+        prepared=shop.prepared,
+        contract=shop.contract,
+        encoded=shop.encoded,
+        legal=shop.legal,
+        timing=shop.timing,
+        costs=shop.costs,
         base=shop.base.spec.id,
-        notes=(*shop.prepared.notes, *shop.notes, *_sentences(shop)),
-    )
-
-
-def _sentences(shop: Workshop) -> list[str]:
-    timing = shop.timing
-    return [
-        f"{timing.steps} updates of {shop.recipe.train.batch_size} rows "
-        f"({timing.epochs:.1f} passes) at a learning rate of {timing.rate:g}",
-        f"weights in {shop.base.spec.precision} on {shop.device}",
-    ]
-
-
-def token_findings(encoded: Encoded, contract: PromptContract) -> list[Finding]:
-    """What tokenising cut or left out, and what share of the tokens is learnt."""
-    count, found = encoded.count, []
-    if count.truncated_rows:
-        found.append(
-            Finding(
-                "truncated",
-                Level.WARNING,
-                f"{count.truncated_rows} rows are longer than {contract.max_tokens} tokens; "
-                f"{count.truncated_tokens} tokens were cut off",
-                count.truncated_rows,
-                tuple(count.where_truncated),
-            )
-        )
-    if count.dropped_rows:
-        found.append(
-            Finding(
-                "dropped",
-                Level.WARNING,
-                f"{count.dropped_rows} rows were left out: nothing to learn was left of them",
-                count.dropped_rows,
-                tuple(count.where_dropped),
-            )
-        )
-    if encoded.learn is not None:
-        share = count.supervised / max(1, count.tokens)
-        found.append(
-            Finding(
-                "supervised",
-                Level.INFO,
-                f"{count.supervised} of {count.tokens} tokens ({share:.0%}) are learnt",
-                count.supervised,
-            )
-        )
-    return found
+        held=f"weights in {shop.base.spec.precision} on {shop.device}",
+        notes=tuple(shop.notes),
+    ).result()

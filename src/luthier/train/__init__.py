@@ -1,7 +1,4 @@
-"""Floor 3: the state, the step and the only loop."""
+"""Floor 3: the state, the step and the only loop.
 
-from luthier.train.fit import fit
-from luthier.train.state import Budget, TrainingState
-from luthier.train.step import Step
-
-__all__ = ["Budget", "Step", "TrainingState", "fit"]
+Nothing is imported here, so that a plan may read the schedule without loading tensors.
+"""

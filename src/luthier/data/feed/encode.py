@@ -30,6 +30,9 @@ class Rows(Protocol):
     def row(self, index: int) -> dict[str, Any]:
         """One canonical row."""
 
+    def take(self, indices: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """The rows at `indices`, in their order."""
+
     def source_row(self, index: int) -> int:
         """Its 1-based number in the source file."""
 
@@ -136,7 +139,8 @@ def encode(
     count = EncodeCount()
     examples: list[Example] = []
     for block in _blocks(chosen, 1000):
-        numbered = [Numbered(i, table.source_row(i), table.row(i)) for i in block]
+        rows = zip(block, table.take(block), strict=True)
+        numbered = [Numbered(i, table.source_row(i), row) for i, row in rows]
         for example in examples_of(numbered, table.task, contract, labels, place):
             source = table.source_row(example.row)
             if _count(example, count, source, contract, place):

@@ -72,23 +72,30 @@ def examples_of(
         yield from _labelled(numbered, task, contract, labels, place)
 
 
-def encode_texts(texts: Sequence[str], contract: PromptContract) -> list[Example]:
-    """Texts for an encoder, with its special tokens and offsets, cut to the contract's length."""
-    found = contract.tokenizer(
-        list(texts), add_special_tokens=True, return_offsets_mapping=True, verbose=False
-    )
+def encode_texts(
+    texts: Sequence[str], contract: PromptContract, with_offsets: bool = True
+) -> list[Example]:
+    """Texts for an encoder, with its special tokens, cut to the contract's length.
+
+    The characters each token covers take longer to find than the tokens themselves.
+    """
+    backend = contract.tokenizer.backend_tokenizer
+    # The library keeps these settings of earlier calls inside the same object.
+    backend.no_truncation()
+    backend.no_padding()
+    encode = backend.encode_batch if with_offsets else backend.encode_batch_fast
     examples = []
-    for i, (ids, offsets) in enumerate(
-        zip(found["input_ids"], found["offset_mapping"], strict=True)
-    ):
+    for i, found in enumerate(encode(list(texts))):
+        ids, offsets = found.ids, found.offsets if with_offsets else []
         cut = max(0, len(ids) - contract.max_tokens)
         if cut:
+            offsets = offsets or backend.encode(texts[i]).offsets
             # The closing special token stays where the tokenizer adds one.
             tail = 1 if offsets[-1][0] == offsets[-1][1] else 0
             keep = contract.max_tokens - tail
             ids = ids[:keep] + ids[len(ids) - tail :]
             offsets = offsets[:keep] + offsets[len(offsets) - tail :]
-        trimmed = [_without_spaces(texts[i], start, end) for start, end in offsets]
+        trimmed = [_without_spaces(texts[i], *ends) for ends in offsets] if with_offsets else []
         examples.append(Example(i, (ids,), offsets=trimmed, cut=cut))
     return examples
 
@@ -113,13 +120,13 @@ def encode_prompt(
 def _labelled(
     numbered: Sequence[Numbered], task: Task, contract: PromptContract, labels: LabelSet, place: str
 ) -> Iterator[Example]:
-    encoded = encode_texts([str(n.row["text"]) for n in numbered], contract)
+    encoded = encode_texts([str(n.row["text"]) for n in numbered], contract, task is Task.TAG)
     for n, example in zip(numbered, encoded, strict=True):
         yield Example(
             n.index,
             example.ids,
             target=_target(n.row, task, example.offsets, labels, f"{place}, row {n.source}"),
-            offsets=example.offsets if task is Task.TAG else (),
+            offsets=example.offsets,
             weight=_weight(n.row),
             cut=example.cut,
         )

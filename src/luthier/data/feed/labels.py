@@ -58,6 +58,15 @@ class LabelSet:
         return ("O", *(f"{mark}-{name}" for name in self.names for mark in "BI"))
 
 
+@dataclass(frozen=True)
+class HeadFacts:
+    """What a head needs to know about the data."""
+
+    labels: LabelSet
+    mean: float = 0.0
+    deviation: float = 1.0
+
+
 def tags_from_spans(
     spans: Sequence[Sequence[Any]],
     offsets: Sequence[tuple[int, int]],

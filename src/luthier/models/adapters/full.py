@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from luthier.core.errors import FixRecipe
 from luthier.models.adapter import AdapterSite
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)

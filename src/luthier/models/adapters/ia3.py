@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
-from peft import IA3Config, TaskType, get_peft_model
-from torch import nn
+from typing import TYPE_CHECKING
 
 from luthier.core.errors import FixRecipe
 from luthier.models.adapter import AdapterSite
 from luthier.models.adapters.lora import targets_of
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _ATTENTION = ("key", "value", "k_proj", "v_proj", "k_lin", "v_lin", "query_key_value")
 _FEEDFORWARD = ("down_proj", "output.dense", "lin2", "fc2", "dense_4h_to_h")
@@ -33,7 +34,26 @@ class Ia3Scales:
 
         Raises: FixRecipe when the model has no layer of the usual names.
         """
-        names = targets_of(site, self.targets, self.top_layers)
+        import torch
+        from peft import IA3Config, TaskType, get_peft_model
+
+        scaled = self.scaled(targets_of(site, self.targets, self.top_layers))
+        torch.manual_seed(site.seed)
+        model: nn.Module = get_peft_model(
+            site.model,  # type: ignore[arg-type]
+            IA3Config(
+                target_modules=sorted(scaled),
+                feedforward_modules=[n for n, inner in scaled.items() if inner],
+                task_type=TaskType.CAUSAL_LM if site.causal else TaskType.FEATURE_EXTRACTION,
+            ),
+        )
+        return model
+
+    def scaled(self, names: Sequence[str]) -> dict[str, bool]:
+        """Which of the layers are scaled, and whether at their input as feed-forward ones are.
+
+        Raises: FixRecipe when none has a usual name.
+        """
         attention = [n for n in names if n.rsplit(".", 1)[-1] in (self.targets or _ATTENTION)]
         inner = [
             n
@@ -48,16 +68,7 @@ class Ia3Scales:
                 f"layers called {', '.join(sorted({n.rsplit('.', 1)[-1] for n in names}))}",
                 "name them in adapter.targets and adapter.feedforward",
             )
-        torch.manual_seed(site.seed)
-        model: nn.Module = get_peft_model(
-            site.model,  # type: ignore[arg-type]
-            IA3Config(
-                target_modules=sorted({*attention, *inner}),
-                feedforward_modules=inner,
-                task_type=TaskType.CAUSAL_LM if site.causal else TaskType.FEATURE_EXTRACTION,
-            ),
-        )
-        return model
+        return dict.fromkeys(attention, False) | dict.fromkeys(inner, True)
 
     def rate_factor(self) -> float:
         """IA3 trains scales near one and bears a larger rate (Liu et al. 2022, appendix)."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
-from peft import LoraConfig, TaskType, get_peft_model
-from torch import nn
+from typing import TYPE_CHECKING
 
 from luthier.core.errors import FixRecipe, nearest
 from luthier.models.adapter import AdapterSite
-from luthier.models.adapters.fused import FusedLoraLinear
-from luthier.models.layers import linear_names
-from luthier.models.quantized import is_plain, refuse_lossy_norms
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,13 @@ class LowRank:
 
         Raises: FixRecipe for more layers than there are, or a target no layer is called.
         """
+        import torch
+        from peft import LoraConfig, TaskType, get_peft_model
+        from torch import nn
+
+        from luthier.models.adapters.fused import FusedLoraLinear
+        from luthier.models.quantized import is_plain, refuse_lossy_norms
+
         names = targets_of(site, self.targets, self.top_layers)
         if self.decomposed:
             refuse_lossy_norms(site.model, names)
@@ -69,9 +74,25 @@ def targets_of(
 
     Raises: FixRecipe when a wanted name matches no linear layer, or `top_layers` is too large.
     """
-    if top_layers is not None and top_layers > site.stack.layers:
-        raise FixRecipe("adapter.top_layers", f"it is {top_layers}", f"at most {site.stack.layers}")
-    names = linear_names(site.backbone, site.stack, top_layers)
+    from luthier.models.layers import linear_names
+
+    refuse_too_many(top_layers, site.stack.layers)
+    names = named(linear_names(site.backbone, site.stack, top_layers), wanted)
+    prefix = f"{site.backbone_path}." if site.backbone_path else ""
+    return [prefix + name for name in names]
+
+
+def refuse_too_many(top_layers: int | None, layers: int) -> None:
+    """Raises: FixRecipe for more layers than there are."""
+    if top_layers is not None and top_layers > layers:
+        raise FixRecipe("adapter.top_layers", f"it is {top_layers}", f"at most {layers}")
+
+
+def named(names: Sequence[str], wanted: tuple[str, ...] | None) -> list[str]:
+    """The linear layers whose last name is wanted; all when nothing is.
+
+    Raises: FixRecipe when a wanted name matches none.
+    """
     if wanted is not None:
         known = sorted({n.rsplit(".", 1)[-1] for n in names})
         for target in wanted:
@@ -84,5 +105,4 @@ def targets_of(
                     f"did you mean {near!r}?" if near else "",
                 )
         names = [n for n in names if any(n == t or n.endswith("." + t) for t in wanted)]
-    prefix = f"{site.backbone_path}." if site.backbone_path else ""
-    return [prefix + name for name in names]
+    return list(names)

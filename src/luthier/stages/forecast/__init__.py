@@ -1,0 +1,1 @@
+"""The plan as plain values and rules; no tensors are loaded here."""
