@@ -11,6 +11,7 @@ from luthier.recipe.data import Data
 from luthier.recipe.model import Adapter, Lora, Model
 from luthier.recipe.section import Section
 from luthier.recipe.train import Evaluate, Fast, Train
+from luthier.recipe.tune import Tune
 
 
 class Recipe(Section):
@@ -32,6 +33,8 @@ class Recipe(Section):
     """Which fast paths may be taken."""
     evaluate: Evaluate = Evaluate()
     """How the result is measured."""
+    tune: Tune | None = None
+    """The search before the run; left out, the recipe is trained as it stands."""
 
     @field_validator("adapter", mode="before")
     @classmethod

@@ -143,12 +143,13 @@ class Controller:
 
     def _must_finish(self) -> bool:
         """Whether what is left of the budget is needed to train the incumbent to its end."""
+        most = 1 - self.problem.rules.reserve
         if self.limit.trials is not None:
-            return self.spent >= 1
+            return self.spent >= most
         lead = self.incumbent
         left = self.costs.expected(lead.config, float(UNITS - lead.unit)) if lead.unit else 0.0
         whole = self.limit.seconds or (self.limit.runs or 1.0) * self.costs.full
-        return self.spent + left / max(whole, 1e-9) >= 1
+        return self.spent + left / max(whole, 1e-9) >= most
 
     def _finish(self, why: str) -> Slice | None:
         """The incumbent's next slice; when it has none, the search is over."""

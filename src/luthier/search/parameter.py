@@ -48,6 +48,11 @@ class Range:
         """Coordinates it takes."""
         return 1
 
+    @property
+    def fixed(self) -> bool:
+        """A range always leaves something to search."""
+        return False
+
     def encode(self, value: Value) -> list[float]:
         """Its place in [0, 1]."""
         low, high, at = (self._scale(v) for v in (self.low, self.high, float(value)))
@@ -113,6 +118,11 @@ class Choice:
     def width(self) -> int:
         """Coordinates it takes."""
         return 1 if self.ordered else len(self.options)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is one option only."""
+        return len(self.options) == 1
 
     def encode(self, value: Value) -> list[float]:
         """Its place in [0, 1], or a corner of the unit cube."""

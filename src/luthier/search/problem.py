@@ -27,7 +27,8 @@ class Rules:
     """How the search plays. `arms` are the sources it may use; `cost_weight` is the power of the
     cost in the acquisition; below `look` units nothing is frozen for its rank; `worth` is what one
     whole run must be expected to gain, in relative units, for the search to go on; `opening` is
-    how many portfolio entries follow the default."""
+    how many portfolio entries follow the default. `reserve` is the share of the budget that is
+    kept for further seeds of the best trials."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
     cost_weight: float = 0.5
@@ -38,6 +39,7 @@ class Rules:
     curves: bool = True
     bandit: bool = True
     least_trials: int = 3
+    reserve: float = 0.2
 
 
 @dataclass(frozen=True)

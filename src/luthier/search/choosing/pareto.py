@@ -26,4 +26,4 @@ def front(values: NDArray[np.float64]) -> list[int]:
 def turned(values: NDArray[np.float64], directions: Sequence[str]) -> NDArray[np.float64]:
     """The same values with objectives whose direction is `lower` turned round."""
     signs = np.asarray([1.0 if d == "higher" else -1.0 for d in directions])
-    return values * signs
+    return np.asarray(values * signs)

@@ -20,6 +20,9 @@ FEWEST_TASKS, FEWEST_CURVES = 3, 2
 RIDGES = (0.3, 3.0, 30.0, 300.0)
 """Prior precisions of the coefficients that are tried."""
 
+PAST_WORTH = 8
+"""Finished curves of the present task that its errors count as much as those of all past tasks."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curves:
@@ -74,9 +77,10 @@ class PooledCurves:
         return (seen.last, noise) if unit >= UNITS else self.rungs[unit].final(seen, prior)
 
     def on_task(self, known: Curves) -> PooledCurves:
-        """The same, shifted by what the present task's own finished curves showed.
+        """The same, moved to what the present task's own finished curves showed.
 
-        Each regression misses a task by a common amount that is normal over tasks.
+        Each regression misses a task by a common amount that is normal over tasks; how far single
+        curves scatter is learnt anew, so that misleading past curves do not stay trusted.
         """
         if not known.courses:
             return self
@@ -142,7 +146,9 @@ def _parts(errors: Sequence[Array]) -> tuple[float, float]:
 
 def _shifted(unit: int, rung: Rung, known: Curves) -> Rung:
     pairs = zip(known.courses, known.priors, strict=True)
-    errors = [c.last - rung.final(c.upto(unit), float(p))[0] for c, p in pairs]
+    errors = np.asarray([c.last - rung.final(c.upto(unit), float(p))[0] for c, p in pairs])
     trust = rung.doubt**2 / (rung.doubt**2 + rung.within**2 / len(errors))
-    doubt = math.sqrt((1 - trust) * rung.doubt**2)
-    return replace(rung, shift=trust * float(np.mean(errors)), doubt=doubt)
+    shift, doubt = trust * float(errors.mean()), math.sqrt((1 - trust) * rung.doubt**2)
+    squares = PAST_WORTH * rung.within**2 + float(((errors - shift) ** 2).sum())
+    within = math.sqrt(squares / (PAST_WORTH + len(errors)))
+    return replace(rung, within=within, shift=shift, doubt=doubt)

@@ -22,6 +22,9 @@ STEPS = 40
 SPREAD, SPREAD_WEIGHT = 0.3, 2.0
 """Deviation of final scores expected beforehand, and how many observations that is worth."""
 
+UNSEEN = (0.2, 0.5)
+"""Center and deviation before anything is seen."""
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -93,7 +96,7 @@ def _logs(kernel: Kernel) -> Array:
 def location(values: Array, noise: Array) -> tuple[float, float]:
     """A center and a deviation of values; few values stay close to what is usual."""
     if not len(values):
-        return 0.0, SPREAD
+        return UNSEEN
     weights = 1 / (noise**2 + SPREAD**2)
     center = float(weights @ values / weights.sum())
     squares = float(((values - center) ** 2).sum()) + SPREAD_WEIGHT * SPREAD**2

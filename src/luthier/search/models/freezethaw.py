@@ -14,7 +14,7 @@ from luthier.search.history.record import TaskRecord
 from luthier.search.models.affinity import affinities
 from luthier.search.models.course import Course, Forecast, course
 from luthier.search.models.curve import Curves, PooledCurves, pooled_curves
-from luthier.search.models.fitting import fit, location
+from luthier.search.models.fitting import UNSEEN, fit, location
 from luthier.search.models.gp import Observed
 from luthier.search.models.matern import Kernel
 from luthier.search.models.past import PastModel
@@ -33,9 +33,6 @@ NARROWEST = 0.02
 
 SUNK = 0.1
 """Deviation of a diverged trial's value."""
-
-USUAL = 0.2
-"""Final value expected of a trial when nothing at all is known."""
 
 KEPT = 16
 _pools: OrderedDict[tuple[str, ...], PooledCurves | None] = OrderedDict()
@@ -173,7 +170,7 @@ class FreezeThaw:
         if self._pool is not None:
             return self._pool.on_task(known)
         if not ended:
-            return PowerLaw() if self._library.models else PowerLaw(USUAL)
+            return PowerLaw() if self._library.models else PowerLaw(UNSEEN[0])
         finals = np.asarray([c.last for c in known.courses]) - known.priors
         level, width = location(finals, np.full(len(finals), SUNK))
         return PowerLaw(level, 2 * width)

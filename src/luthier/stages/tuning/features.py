@@ -40,14 +40,15 @@ def task_features(shared: SharedBase) -> dict[str, float]:
     return found
 
 
-def anchor(shared: SharedBase) -> float | None:
-    """The wanted metric of the linear probe on the first validation half; None without a probe."""
+def anchor(shared: SharedBase) -> float:
+    """The wanted metric of the untouched base on the first validation half: of the linear probe
+    for classes, else of the network before its first update."""
     if shared.probe is None:
-        return None
+        return shared.before()
     exam = shared.shop.exam(shared.shop.encoded, shared.halves.first)
     vectors = features(shared.shop.network, exam)
     answers = shared.probe.predict(vectors, truth_of(exam), rows_of(exam))
-    return metrics_of(answers).get(shared.metric)
+    return metrics_of(answers).get(shared.metric, shared.before())
 
 
 def _classes(shared: SharedBase, train: NDArray[np.int64]) -> dict[str, float]:

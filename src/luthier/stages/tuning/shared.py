@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from luthier.core.errors import CheckRun, FixRecipe
+from luthier.core.files import new_folder, write_json
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Silence
 from luthier.core.seeds import derive
@@ -19,6 +23,7 @@ from luthier.core.types import Task
 from luthier.data.feed.batches import EpochBatches
 from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LinearProbe
+from luthier.evaluate.measure import metric as metric_named
 from luthier.evaluate.measure import metrics_of
 from luthier.evaluate.predictions import Predictions
 from luthier.models.adapter import lowest_trained
@@ -52,6 +57,11 @@ class Member:
     hidden: Ragged | None
 
 
+def no_measures(member: Member, piece: Slice) -> dict[str, float]:
+    """Nothing beside the metrics is measured."""
+    return {}
+
+
 @dataclass
 class SharedBase:
     """The base, the tokens and the kept prefixes of one task; trials come and go.
@@ -67,18 +77,22 @@ class SharedBase:
     probe: LinearProbe | None = None
     reference: NDArray[np.float32] | None = None
     watchers: tuple[Watcher, ...] = ()
+    extra: Callable[[Member, Slice], dict[str, float]] = no_measures
     _prefixes: dict[int, Ragged] = field(default_factory=dict)
     _pristine: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @staticmethod
-    def begin(shop: Workshop, folder: Path, halves: Halves | None = None) -> SharedBase:
+    def begin(
+        shop: Workshop, folder: Path, halves: Halves | None = None, metric: str = "auto"
+    ) -> SharedBase:
         """Takes the workshop's base over; its own adapter is taken off.
 
         Validation rows are divided into random halves unless they are given.
 
         Raises: FixRecipe when there are too few validation rows to choose and confirm by.
         """
-        chosen = selection_metric(shop.task, shop.recipe.evaluate.metric)
+        wanted = shop.recipe.evaluate.metric if metric == "auto" else metric
+        chosen = selection_metric(shop.task, wanted)
         check = shop.part(shop.prepared.splits.validation)
         if len(check) < 4:
             raise FixRecipe("data.split.validation", f"{len(check)} validation rows",
@@ -109,6 +123,7 @@ class SharedBase:
             fit(member.state, member.step, member.batches, Budget(until), self.watchers)
             seen = [v for _, name, v in member.state.curve[losses:] if name == "loss"]
             found = self._observe(member, piece, float(np.mean(seen)) if seen else float("nan"))
+            self._keep_best(member, piece, found)
             # The clock of a trial is processor time, evaluations and attaching included.
             member.state.seconds = before + time.process_time() - started
             member.state.save(self._place(piece.trial), self._key(piece))
@@ -123,6 +138,53 @@ class SharedBase:
             return self._answers(member, self._exam(member, examples))
         finally:
             self._detach(member.shop.network)
+
+    def before(self) -> float:
+        """The wanted metric of the network of the recipe before its first update."""
+        piece = Slice("before", {}, 0)
+        member = self._attach(piece)
+        try:
+            return self._observe(member, piece, float("nan")).score
+        finally:
+            self._detach(member.shop.network)
+
+    def take(self, piece: Slice) -> tuple[Member, float, int]:
+        """A trial attached for good with its best parameters; their score and unit."""
+        member = self._attach(piece)
+        place = self.folder / "best" / piece.trial
+        about = json.loads((place / "best.json").read_text(encoding="utf-8"))
+        member.state.restore(load_file(str(place / "best.safetensors")))
+        return member, float(about["score"]), int(about["unit"])
+
+    def confirm(self, piece: Slice) -> Observation:
+        """What a trial's best parameters show on the second half of the validation rows."""
+        member, _, unit = self.take(piece)
+        try:
+            exam = self._exam(member, self.halves.second)
+            answers = self._answers(member, exam)
+            losses, right = row_losses(
+                member.shop.network, member.shop.head, exam, answers, self.reference
+            )
+            score = metrics_of(answers).get(self.metric, float("nan"))
+            return Observation(
+                unit, score, float(losses.mean()), float("nan"), 0.0, {}, losses, right
+            )
+        finally:
+            self._detach(member.shop.network)
+
+    def estimate(self, config: Config) -> planning.Costs:
+        """Memory and time of a whole run with a configuration.
+
+        Raises: LowerMemory when it does not fit into what is free.
+        """
+        shop = self._shop_of(Slice("", config, 0))
+        try:
+            rows = shop.part(shop.prepared.splits.train)
+            return planning.estimate(
+                shop.network, shop.encoded, rows, shop.recipe, shop.timing.steps
+            )
+        finally:
+            self._detach(shop.network)
 
     def recipe_of(self, config: Config) -> Recipe:
         """The resolved recipe of a configuration: what an ordinary run with it would be given."""
@@ -226,10 +288,24 @@ class SharedBase:
             loss=float(losses.mean()),
             train_loss=train_loss,
             cost=0.0,
-            measures={k: v for k, v in found.items() if k != self.metric},
+            measures=found | (self.extra(member, piece) if piece.until else {}),
             losses=losses,
             right=right,
         )
+
+    def _keep_best(self, member: Member, piece: Slice, found: Observation) -> None:
+        """Keeps the parameters when no earlier point of the trial was better."""
+        place = self.folder / "best" / piece.trial
+        sign = 1.0 if metric_named(self.metric).direction == "higher" else -1.0
+        if (place / "best.json").is_file():
+            known = json.loads((place / "best.json").read_text(encoding="utf-8"))
+            if sign * known["score"] >= sign * found.score:
+                return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with new_folder(place) as made:
+            tensors = {n: t.contiguous().cpu() for n, t in member.state.snapshot().items()}
+            save_file(tensors, str(made / "best.safetensors"))
+            write_json(made / "best.json", {"score": found.score, "unit": found.unit})
 
     def _answers(self, member: Member, exam: Exam) -> Predictions:
         shop = member.shop

@@ -1,0 +1,100 @@
+"""The space of a recipe: the usual parameters, and what its `tune.space` adds or replaces."""
+
+from __future__ import annotations
+
+import math
+
+from luthier.core.errors import FixRecipe
+from luthier.core.types import Task
+from luthier.recipe.recipe import Recipe
+from luthier.recipe.tune import Bounds
+from luthier.search.parameter import Choice, Parameter, Range
+from luthier.search.space import Space
+from luthier.search.trial import Value
+from luthier.stages.tuning.configured import DEPTH, RATE, configured, default_space
+
+SHORT = {
+    "learning_rate": RATE,
+    "batch_size": "train.batch_size",
+    "rank": "adapter.rank",
+    "dropout": "adapter.dropout",
+    "weight_decay": "train.optimizer.weight_decay",
+    "warmup": "train.schedule.warmup",
+    "head_rate": "train.head_rate",
+    "b_rate": "adapter.b_rate",
+}
+"""Short names of the usual parameters."""
+
+NEVER = ("train.epochs", "train.max_steps", "train.seed", "train.validations", "train.patience")
+"""Keys that say how long or how often, not how: they are no parameters."""
+
+
+def space_of(recipe: Recipe, task: Task) -> Space:
+    """The space in which a resolved recipe is searched.
+
+    Raises: FixRecipe for a key that no recipe has, one that cannot be searched, or a space that
+    leaves the recipe's own value out.
+    """
+    usual = {p.name: p for p in default_space(recipe, task).parameters}
+    for given, bounds in (recipe.tune.space if recipe.tune else {}).items():
+        name = SHORT.get(given, given)
+        if name in NEVER or name.startswith(("data.", "evaluate.", "tune.", "fast.", "model.")):
+            raise FixRecipe(
+                f"tune.space.{given}",
+                "it cannot be searched: trials share the data, the base and the measure, and "
+                "passes are bought by the search itself",
+                f"such as {', '.join(sorted(SHORT))}",
+            )
+        usual[name] = _parameter(name, bounds, recipe, usual.get(name))
+    space = Space(tuple(usual.values()))
+    _try(recipe, space)
+    return space
+
+
+def _parameter(name: str, bounds: Bounds, recipe: Recipe, usual: Parameter | None) -> Parameter:
+    own = _own(name, recipe, usual)
+    if bounds.value is not None:
+        # A value other than the recipe's own would move the default of the whole search.
+        if name not in (RATE, DEPTH) and bounds.value != own:
+            raise FixRecipe(
+                f"tune.space.{name}",
+                f"it is fixed at {bounds.value!r} and the recipe says {own!r}",
+                advice=f"set {name}: {bounds.value!r} in the recipe instead",
+            )
+        return Choice(name, (bounds.value,), (1.0,), bounds.value)
+    if bounds.options is not None:
+        numbers = all(not isinstance(o, str) for o in bounds.options)
+        options = tuple(sorted(bounds.options)) if numbers else bounds.options  # type: ignore[type-var]
+        return Choice(name, options, (1.0,) * len(options), own, ordered=numbers)
+    assert bounds.low is not None and bounds.high is not None
+    if isinstance(own, str):
+        raise FixRecipe(f"tune.space.{name}", f"it is {own!r}, no number", "a list of options")
+    width = bounds.high - bounds.low
+    if bounds.log and bounds.low > 0:
+        width = math.log10(bounds.high / bounds.low)
+    return Range(name, bounds.low, bounds.high, float(own), width / 3, bounds.log)
+
+
+def _own(name: str, recipe: Recipe, usual: Parameter | None) -> Value:
+    if usual is not None:
+        return usual.default
+    found = recipe.model_dump(mode="json")
+    for key in name.split("."):
+        if not isinstance(found, dict) or key not in found:
+            raise FixRecipe(f"tune.space.{name}", "no recipe has this key", advice="see the "
+                            "reference of recipes")  # fmt: skip
+        found = found[key]
+    if isinstance(found, bool) or not isinstance(found, float | int | str):
+        raise FixRecipe(f"tune.space.{name}", "it holds no single number or word")
+    return found
+
+
+def _try(recipe: Recipe, space: Space) -> None:
+    """Puts every end of the space into the recipe once, so that a value it refuses is met now."""
+    for parameter in space.parameters:
+        ends = (
+            parameter.options if isinstance(parameter, Choice) else (parameter.low, parameter.high)
+        )
+        for value in ends:
+            if parameter.name not in (RATE, DEPTH):
+                configured(recipe, {parameter.name: value}, 1)

@@ -1,0 +1,197 @@
+"""The tuning stage: a search around the recipe, and the best trial in place of one training."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from luthier.core.errors import FixRecipe
+from luthier.core.hashing import hash_value
+from luthier.core.progress import Progress
+from luthier.evaluate.measure import metric
+from luthier.recipe.tune import Tune
+from luthier.search.budget import Limit
+from luthier.search.controller import Controller
+from luthier.search.executors.local import Local
+from luthier.search.finals import Finals
+from luthier.search.history.log import StoredLog
+from luthier.search.history.past import History
+from luthier.search.history.portfolio import portfolio
+from luthier.search.history.record import TaskRecord
+from luthier.search.problem import Problem, Rules
+from luthier.search.scale import Scale
+from luthier.search.trial import UNITS, Observation, Slice, Trial
+from luthier.stages.training import Trained
+from luthier.stages.tuning.costs import TrialCosts
+from luthier.stages.tuning.features import anchor, task_features
+from luthier.stages.tuning.goal import Goal
+from luthier.stages.tuning.shared import SharedBase
+from luthier.stages.tuning.show import Show
+from luthier.stages.tuning.space import space_of
+from luthier.stages.tuning.story import Story, tell
+from luthier.stages.workshop import Workshop
+from luthier.store.store import RunRecord, Store
+from luthier.store.studies import StudyRow
+
+OPENING = 4
+"""Configurations of the portfolio."""
+
+
+@dataclass
+class Search:
+    """A search that is set up: its parts, before the first trial."""
+
+    shared: SharedBase
+    goal: Goal
+    problem: Problem
+    log: StoredLog
+    limit: Limit
+    started: float
+
+
+def tune(
+    shop: Workshop, record: RunRecord, store: Store, progress: Progress
+) -> tuple[Workshop, Trained, Story]:
+    """Searches, chooses, and hands the winner on as if it had been trained alone.
+
+    Stopped by the user, it goes on with the best trial so far. Called again for a run that was
+    cut off, it takes up all trials where their last slice left them.
+
+    Raises: FixRecipe when a condition cannot be met or nothing may be searched.
+    """
+    search = set_up_search(shop, record, store, progress)
+    controller = Controller(
+        search.problem, Local(search.shared.advance), search.log, search.limit,
+        listener=Show(progress, search.goal.metric),
+    )  # fmt: skip
+    seeds = _section(shop).seeds
+    try:
+        trials = controller.run()
+    except KeyboardInterrupt:
+        if not any(t.unit == UNITS for t in controller.trials):
+            raise
+        progress.say("stopped by you; the best trial so far is kept")
+        trials, seeds, controller.stopped = controller.trials, 0, "stopped by you"
+    search.goal.conditions.demand_met(trials)
+    choice = _finals(search, controller, seeds).decide(trials, controller.posterior)
+    progress.say(choice.why)
+    winner = choice.winner.trials[0]
+    member, score, unit = search.shared.take(_piece(winner))
+    told = tell(controller, choice, search.goal, search.limit)
+    trained = Trained(
+        member.state, search.goal.metric, score, unit * member.shop.timing.steps // UNITS,
+        search.shared.probe, member.hidden, [choice.why],
+    )  # fmt: skip
+    return member.shop, trained, told
+
+
+def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Progress) -> Search:
+    """Everything a search needs, from the resident base to the history that fits the task.
+
+    Raises: FixRecipe for a goal, a space or a budget that cannot be.
+    """
+    section = _section(shop)
+    started = time.monotonic()
+    limit = Limit.read(section.budget)
+    goal = Goal.read(section, shop.task, shop.recipe.evaluate.metric)
+    space = space_of(shop.recipe, shop.task)
+    if all(p.fixed for p in space.parameters):
+        raise FixRecipe("tune.space", "no parameter is left to search", "at least one with a range")
+    progress.start("looking at the task before the search", None, "")
+    shared = SharedBase.begin(shop, record.path / "search", metric=goal.metric)
+    costs = TrialCosts(shared)
+    shared.extra = costs.measures
+    features = task_features(shared)
+    known = metric(goal.metric)
+    scale = Scale(known.share, known.direction, anchor(shared))
+    related: tuple[TaskRecord, ...] = ()
+    if section.history == "on":
+        related = History.open(store, section.tenant).related(shop.task.value)
+    _keep_study(shop, record, store, scale, features, goal.metric, shared)
+    return Search(
+        shared,
+        goal,
+        Problem(
+            space=space,
+            scale=scale,
+            rows=len(shared.halves.first),
+            past=related,
+            features=features,
+            portfolio=portfolio(space, related, features, OPENING, shop.task.value, scale.share),
+            relative_cost=costs.relative,
+            misfit=costs.misfit(_limits(goal)),
+            violation=goal.conditions,
+            seed=shop.recipe.train.seed,
+            rules=Rules(arms=section.sources) if section.sources else Rules(),
+        ),
+        StoredLog(store, record.id, record.path / "search" / "rows"),
+        limit,
+        started,
+    )
+
+
+def _finals(search: Search, controller: Controller, seeds: int) -> Finals:
+    def may_go_on() -> bool:
+        return controller.spent + search.limit.share(controller.costs.full, 1, 1.0) <= 1
+
+    def confirm(trial: Trial) -> Observation:
+        return search.shared.confirm(_piece(trial))
+
+    return Finals(search.problem, controller.executor, search.log, confirm, may_go_on, seeds)
+
+
+def _piece(trial: Trial) -> Slice:
+    return Slice(trial.id, trial.config, trial.unit, trial.seed, trial.parent)
+
+
+def _section(shop: Workshop) -> Tune:
+    section = shop.recipe.tune
+    if section is None:
+        raise FixRecipe("tune", "the recipe has no such section", advice="add `tune: {}`")
+    return section
+
+
+def _limits(goal: Goal) -> dict[str, float]:
+    """Conditions that can be judged before a trial starts."""
+    early = ("memory_mb", "train_seconds")
+    return {
+        c.measure: c.limit for c in goal.conditions.constraints if c.measure in early and c.at_most
+    }
+
+
+def _keep_study(
+    shop: Workshop,
+    record: RunRecord,
+    store: Store,
+    scale: Scale,
+    features: dict[str, float],
+    wanted: str,
+    shared: SharedBase,
+) -> None:
+    section = _section(shop)
+    store.studies.put(
+        StudyRow(
+            record.id,
+            section.tenant,
+            section.private,
+            shop.task.value,
+            family_of(shop),
+            shop.base.hash,
+            wanted,
+            scale.share,
+            scale.direction,
+            scale.anchor,
+            len(shared.halves.first),
+            features,
+            {"recipe": hash_value(shop.recipe.model_dump(mode="json"))},
+        )
+    )
+
+
+def family_of(shop: Workshop) -> str:
+    """The data set a run is about, as far as its file tells."""
+    place = Path(shop.recipe.data.train)
+    return (
+        place.parent.name if place.stem in ("train", "data") and place.parent.name else place.stem
+    )
