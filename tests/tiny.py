@@ -14,13 +14,19 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
-from transformers import AutoModel, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    PreTrainedTokenizerFast,
+)
 
 from luthier.core.types import Task
 from luthier.data.feed.batches import BatchPlan, EpochBatches
 from luthier.data.feed.contract import PLAIN_TEMPLATE, PromptContract, make_contract
 from luthier.data.feed.encode import Encoded, encode
 from luthier.data.feed.labels import LabelSet
+from luthier.data.feed.masking import Masking
 from luthier.data.feed.ragged import Ragged
 from luthier.models.adapter import Adapter
 from luthier.models.adapters.lora import LowRank
@@ -151,10 +157,10 @@ def llama_config(**changes: Any) -> Any:
     return LlamaConfig(**(given | changes))
 
 
-def random_model(config: Any, causal: bool, seed: int = 0) -> Any:
-    """A model of random weights, large enough that layers matter."""
+def random_model(config: Any, causal: bool | Any, seed: int = 0) -> Any:
+    """A model of random weights, large enough that layers matter; or of another Auto class."""
     torch.manual_seed(seed)
-    loader = AutoModelForCausalLM if causal else AutoModel
+    loader = {True: AutoModelForCausalLM, False: AutoModel}.get(causal, causal)
     model = loader.from_config(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -182,6 +188,23 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random Llama without a chat template."""
     return save_model(tmp_path_factory.mktemp("llama"), llama_config(), causal=True)
+
+
+@pytest.fixture(scope="session")
+def masked_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random BERT with its masked-language-model head."""
+    config = bert_config(architectures=["BertForMaskedLM"])
+    return save_masked(tmp_path_factory.mktemp("masked"), config)
+
+
+def save_masked(folder: Path, config: Any) -> Path:
+    """A folder of an encoder with its masked-language-model head, and a tokenizer with a mask."""
+    model = random_model(config, AutoModelForMaskedLM)
+    model.save_pretrained(str(folder))
+    tokenizer = make_tokenizer(special=("<mask>",), encoder=True)
+    tokenizer.mask_token = "<mask>"
+    tokenizer.save_pretrained(str(folder))
+    return folder
 
 
 def sentences(count: int, seed: int = 0, longest: int = 14) -> list[str]:
@@ -327,12 +350,15 @@ def make_bench(
     table = ListedRows(task, rows or task_rows(task))
     labels = LabelSet.collect(task, iter(table.listed))
     facts = HeadFacts(labels, 20.0, 9.0) if task is Task.REGRESS else HeadFacts(labels)
+    facts = replace(facts, masked=base.masked)
     chosen = adapter or LowRank(rank=4, alpha=8.0)
     head = build_head(task, facts, Train(objective=objective), chunked)  # type: ignore[arg-type]
     network = assemble(base, chosen, head, seed)
-    contract = make_contract(
-        base.tokenizer, template if task.generates else None, end_tokens(base), max_tokens
-    )
+    template = template if task.generates and not base.masked else None
+    contract = make_contract(base.tokenizer, template, end_tokens(base), max_tokens)
+    if base.masked:
+        masking = Masking.of(base.tokenizer, base.config.vocab_size, "tiny")
+        contract = replace(contract, masking=masking)
     encoded = encode(table, contract, labels, "rows")
     plan = BatchPlan(batch_size=8, seed=seed, pad_id=int(base.tokenizer.pad_token_id))
     return Bench(base, network, chosen, head, contract, encoded, plan, table, facts)

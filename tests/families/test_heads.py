@@ -15,14 +15,16 @@ from luthier.models.heads.classify import ClassifyHead
 from luthier.stages.parts.answers import score_all
 from tiny import Bench, losses_of, make_bench, task_rows
 
-CASES = [(task, "auto") for task in Task] + [(Task.PREFER, "orpo")]
+CASES = [(task, "auto") for task in Task] + [(Task.PREFER, "orpo"), (Task.ADAPT, "masked")]
 PER_TOKEN = (Task.TAG, Task.INSTRUCT, Task.ADAPT)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0].value}-{case[1]}")
-def bench(request: pytest.FixtureRequest, bert: Path, llama: Path) -> Bench:
+def bench(request: pytest.FixtureRequest, bert: Path, llama: Path, masked_bert: Path) -> Bench:
     """A bench for each task."""
     task, objective = request.param
+    if objective == "masked":
+        return make_bench(masked_bert, task, LowRank(rank=4, alpha=16.0))
     folder = llama if task.generates else bert
     return make_bench(folder, task, LowRank(rank=4, alpha=16.0), objective=objective)
 
@@ -80,7 +82,7 @@ def test_shapes_of_answers(bench: Bench) -> None:
             Task.REGRESS: (1,),
             Task.TAG: (length, 2 * labels + 1),
             Task.INSTRUCT: (2,),
-            Task.ADAPT: (2,),
+            Task.ADAPT: (3,) if bench.base.masked else (2,),
             Task.PREFER: (1,),
         }[bench.head.task]
         assert score.shape == wanted and np.isfinite(score).all()

@@ -13,10 +13,20 @@ from luthier.train.state import Budget
 from luthier.train.step import Gradient
 from tiny import furthest, losses_of, make_bench
 
+CASES = [
+    (Task.CLASSIFY, "bert"),
+    (Task.TAG, "bert"),
+    (Task.INSTRUCT, "llama"),
+    (Task.PREFER, "llama"),
+    (Task.ADAPT, "masked_bert"),
+]
 
-@pytest.mark.parametrize("task", [Task.CLASSIFY, Task.TAG, Task.INSTRUCT, Task.PREFER])
-def test_one_times_eight_is_eight_times_one(task: Task, bert: Path, llama: Path) -> None:
-    folder = llama if task.generates else bert
+
+@pytest.mark.parametrize(("task", "model"), CASES)
+def test_one_times_eight_is_eight_times_one(
+    task: Task, model: str, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(model)
     ends, curves = [], []
     for micro in (8, 1, 3):
         bench = make_bench(folder, task)

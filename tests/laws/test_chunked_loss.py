@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -52,11 +50,14 @@ def test_frozen_output_layer_gets_no_gradient() -> None:
     assert hidden.grad is not None and weight.grad is None
 
 
-@pytest.mark.parametrize("task", [Task.INSTRUCT, Task.ADAPT, Task.PREFER])
-def test_training_on_or_off(task: Task, llama: Path) -> None:
+CASES = [(Task.INSTRUCT, "llama"), (Task.ADAPT, "llama"), (Task.PREFER, "llama")]
+
+
+@pytest.mark.parametrize(("task", "model"), [*CASES, (Task.ADAPT, "masked_bert")])
+def test_training_on_or_off(task: Task, model: str, request: pytest.FixtureRequest) -> None:
     ends, curves = [], []
     for chunked in (True, False):
-        bench = make_bench(llama, task, chunked=chunked)
+        bench = make_bench(request.getfixturevalue(model), task, chunked=chunked)
         reference = bench.reference() if task is Task.PREFER else None
         state = bench.train(5, bench.batches(reference=reference), kind="sgd", rate=0.05)
         ends.append(state.snapshot())

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tiny import bert, llama
+from tiny import bert, llama, masked_bert
 
-__all__ = ["bert", "llama"]
+__all__ = ["bert", "llama", "masked_bert"]

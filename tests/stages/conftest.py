@@ -9,9 +9,9 @@ from stage_place import Place, write_rows
 
 from luthier.core.types import Task
 from luthier.store.store import Store
-from tiny import bert, llama, task_rows
+from tiny import bert, llama, masked_bert, task_rows
 
-__all__ = ["bert", "llama"]
+__all__ = ["bert", "llama", "masked_bert"]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from luthier.evaluate.measure import absent, better, metric, metrics_of, names_o
 from luthier.evaluate.metric import Metric
 from luthier.evaluate.predictions import (
     ClassPredictions,
+    MaskedPredictions,
     MultilabelPredictions,
     Predictions,
     PreferencePredictions,
@@ -16,6 +17,7 @@ from luthier.evaluate.predictions import (
 __all__ = [
     "ClassPredictions",
     "Comparison",
+    "MaskedPredictions",
     "Metric",
     "MultilabelPredictions",
     "Predictions",

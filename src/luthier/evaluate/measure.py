@@ -8,7 +8,8 @@ from luthier.core.errors import FixRecipe, nearest
 from luthier.core.types import Task
 from luthier.evaluate.metric import Metric
 from luthier.evaluate.metrics import FAMILY
-from luthier.evaluate.predictions import Predictions
+from luthier.evaluate.metrics.masked import MASKED_LOSS
+from luthier.evaluate.predictions import MaskedPredictions, Predictions
 
 _PRIMARY: Mapping[Task, str] = {
     Task.CLASSIFY: "accuracy",
@@ -55,15 +56,25 @@ def metric(name: str) -> Metric:
     return _pick({m.name: m for members in FAMILY.values() for m in members}, name)
 
 
-def names_of(task: Task) -> tuple[str, ...]:
-    """The metrics a task can report, the main one first."""
-    names = [m.name for members in FAMILY.values() for m in members if task in m.tasks]
-    return (primary(task), *(name for name in names if name != primary(task)))
+def names_of(task: Task, masked: bool | None = None) -> tuple[str, ...]:
+    """The metrics a task can report, the main one first.
+
+    `masked` tells whether the model fills in hidden words; None gives the metrics of both kinds.
+    """
+    first = primary(task, bool(masked))
+    names = [
+        m.name
+        for kind, members in FAMILY.items()
+        if masked is None or masked == (kind is MaskedPredictions)
+        for m in members
+        if task in m.tasks
+    ]
+    return (first, *(name for name in names if name != first))
 
 
-def primary(task: Task) -> str:
+def primary(task: Task, masked: bool = False) -> str:
     """The metric that chooses checkpoints and makes the headline of a task."""
-    return _PRIMARY[task]
+    return MASKED_LOSS.name if masked else _PRIMARY[task]
 
 
 def better(name: str, a: float, b: float) -> bool:

@@ -138,6 +138,26 @@ class TextPredictions:
 
 
 @dataclass(frozen=True, eq=False)
+class MaskedPredictions:
+    """Guesses at hidden tokens, by row: `nats` (N,) are summed negative log-likelihoods of the
+    `tokens` (N,) that were hidden, of which `right` (N,) were the likeliest guess.
+
+    Raises: CheckRun when shapes differ, a loss is not finite or more are right than hidden.
+    """
+
+    nats: FloatArray
+    tokens: IntArray
+    right: IntArray
+    rows: IntArray
+
+    def __post_init__(self) -> None:
+        for name, array in (("nats", self.nats), ("tokens", self.tokens), ("right", self.right)):
+            _shape(name, array, (len(self.rows),))
+            _within(name, array, -1e-3, np.inf)
+        _within("right", self.right - self.tokens, -np.inf, 0)
+
+
+@dataclass(frozen=True, eq=False)
 class PreferencePredictions:
     """How much each chosen answer is preferred over the rejected one: `margins` (N,).
 
@@ -158,6 +178,7 @@ Predictions: TypeAlias = (
     | ValuePredictions
     | SpanPredictions
     | TextPredictions
+    | MaskedPredictions
     | PreferencePredictions
 )
 

@@ -12,6 +12,7 @@ from luthier.evaluate.predictions import (
     ClassPredictions,
     FloatArray,
     IntArray,
+    MaskedPredictions,
     MultilabelPredictions,
     Predictions,
     PreferencePredictions,
@@ -40,6 +41,8 @@ def worst(predictions: Predictions, count: int = 20) -> list[dict[str, Any]]:
             return _spans(predictions, count)
         case TextPredictions():
             return _texts(predictions, count)
+        case MaskedPredictions():
+            return _guesses(predictions, count)
         case PreferencePredictions():
             return _pairs(predictions, count)
 
@@ -95,6 +98,12 @@ def _texts(p: TextPredictions, count: int) -> list[dict[str, Any]]:
     losses = np.divide(p.nats, p.tokens, out=np.zeros(len(p.rows)), where=p.tokens > 0)
     order = _first(np.where(losses > 0, losses, -np.inf), count)
     return [_entry(p.rows, i, None, None, losses[i], "loss per token") for i in order]
+
+
+def _guesses(p: MaskedPredictions, count: int) -> list[dict[str, Any]]:
+    losses = np.divide(p.nats, p.tokens, out=np.zeros(len(p.rows)), where=p.tokens > 0)
+    order = _first(np.where(losses > 0, losses, -np.inf), count)
+    return [_entry(p.rows, i, None, None, losses[i], "loss per hidden token") for i in order]
 
 
 def _pairs(p: PreferencePredictions, count: int) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from luthier.core.errors import FixModel, LowerMemory
 from luthier.core.hashing import hash_file, hash_value
 from luthier.core.types import Task
 from luthier.models.files import check_weights
+from luthier.models.masked import refuse_headless, refuse_unfit
 from luthier.models.places import EMBEDDED as EMBEDDED
 from luthier.models.places import locate
 from luthier.models.quantized import quantization
@@ -40,8 +41,13 @@ class Base:
     network: nn.Module
     tokenizer: Any
     config: Any
-    kind: Literal["encoder", "causal"]
+    kind: Literal["encoder", "masked", "causal"]
     hash: str
+
+    @property
+    def masked(self) -> bool:
+        """Whether it is an encoder that fills in hidden words."""
+        return self.kind == "masked"
 
     @property
     def width(self) -> int:
@@ -73,7 +79,13 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
     Raises: FixModel for files that are missing, corrupt, pickled or of the wrong kind;
     LowerMemory when it does not fit.
     """
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
+    from transformers import (
+        AutoConfig,
+        AutoModel,
+        AutoModelForCausalLM,
+        AutoModelForMaskedLM,
+        AutoTokenizer,
+    )
 
     place = locate(spec.id)
     if Path(place).is_dir():
@@ -83,7 +95,8 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
         kind = _kind(config, task, spec.id)
-        loader = AutoModelForCausalLM if kind == "causal" else AutoModel
+        with_head = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+        loader = with_head.get(kind, AutoModel)
         if kind == "encoder" and _accepts_pooler(config):
             options["add_pooling_layer"] = False
         network, found = loader.from_pretrained(
@@ -108,6 +121,8 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
             "a model folder or hub id with config.json and safetensors weights",
             f"without a network use {' or '.join(EMBEDDED)}",
         ) from error
+    if kind == "masked":
+        refuse_headless(f"model {spec.id}", network.base_model_prefix, found["missing_keys"])
     _refuse_gaps(f"model {spec.id}", tokenizer, found["missing_keys"])
     network.requires_grad_(False)
     network.eval()
@@ -127,9 +142,12 @@ def _refuse_gaps(place: str, tokenizer: Any, missing: Iterable[str]) -> None:
         raise FixModel(place, "its tokenizer has no words", "a folder with a tokenizer.json")
 
 
-def _kind(config: Any, task: Task, name: str) -> Literal["encoder", "causal"]:
+def _kind(config: Any, task: Task, name: str) -> Literal["encoder", "masked", "causal"]:
     names = " ".join(getattr(config, "architectures", None) or [])
     causal = "CausalLM" in names or "LMHead" in names
+    if task is Task.ADAPT and not causal:
+        refuse_unfit(config, f"model {name}")
+        return "masked"
     if task.generates and not causal:
         raise FixModel(
             f"model {name}",

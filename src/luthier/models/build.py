@@ -15,6 +15,7 @@ from luthier.models.base import Base, BaseSpec, stated_pooling
 from luthier.models.head import Head
 from luthier.models.heads.classify import ClassifyHead, MultilabelHead
 from luthier.models.heads.language import LanguageHead, PreferHead
+from luthier.models.heads.masked import MaskedHead
 from luthier.models.heads.regress import RegressHead
 from luthier.models.heads.tag import TagHead
 from luthier.models.layers import find_stack
@@ -40,6 +41,8 @@ def base_spec(
 
 def build_head(task: Task, facts: HeadFacts, train: Train, chunked: bool = True) -> Head:
     """The head of a task."""
+    if facts.masked:
+        return MaskedHead(chunked)
     if task is Task.CLASSIFY:
         return ClassifyHead(facts.labels)
     if task is Task.MULTILABEL:
@@ -60,7 +63,7 @@ def assemble(base: Base, adapter: Adapter, head: Head, seed: int) -> Network:
     Raises: FixRecipe when the adapter does not fit the model.
     """
     causal = base.kind == "causal"
-    path = str(base.network.base_model_prefix) if causal else ""
+    path = "" if base.kind == "encoder" else str(base.network.base_model_prefix)
     backbone = base.network.get_submodule(path) if path else base.network
     site = AdapterSite(
         base.network, backbone, path, find_stack(backbone), causal, derive(seed, "adapter")

@@ -34,4 +34,5 @@ class Head(Protocol):
 
     def scores(self, network: Network, batch: Batch) -> list[NDArray[np.float32]]:
         """One array per example: probabilities (C,), a value (1,), tag probabilities (T, C),
-        nats and tokens of a text (2,), or the log-probability margin of a pair (1,)."""
+        nats and tokens of a text (2,), nats, hidden tokens and right guesses (3,), or the
+        log-probability margin of a pair (1,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,28 +79,37 @@ def run_prefix(
 ) -> Tensor:
     """Hidden states (B, T, D) that enter layer `below`; later layers are not run."""
 
+    layer = backbone.get_submodule(stack.path)[below]  # type: ignore[index]
+    with torch.no_grad():
+        hidden = reached(layer, lambda: backbone(input_ids=ids, attention_mask=mask))
+    if hidden is None:
+        raise FixModel("prefix cache", f"layer {below} was never run")
+    return hidden
+
+
+def reached(module: nn.Module, run: Callable[[], Any]) -> Tensor | None:
+    """What `module` is first given while `run` runs, which ends there; None when it never is."""
+
     def stop(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
         raise _Reached(args[0] if args else kwargs["hidden_states"])
 
-    layer = backbone.get_submodule(stack.path)[below]  # type: ignore[index]
-    handle = layer.register_forward_pre_hook(stop, prepend=True, with_kwargs=True)
+    handle = module.register_forward_pre_hook(stop, prepend=True, with_kwargs=True)
     try:
-        with torch.no_grad():
-            backbone(input_ids=ids, attention_mask=mask)
-    except _Reached as reached:
-        return reached.hidden
+        run()
+    except _Reached as end:
+        return end.hidden
     finally:
         handle.remove()
-    raise FixModel("prefix cache", f"layer {below} was never run")
+    return None
 
 
 def upper_part(backbone: nn.Module, stack: Stack, below: int) -> nn.Module:
     """The backbone from layer `below` on, fed by `inputs_embeds`; it shares all parameters."""
     *parents, last = stack.path.split(".")
-    top = _shallow(backbone)
+    top = shallow(backbone)
     holder = top
     for name in parents:
-        inner = _shallow(holder.get_submodule(name))
+        inner = shallow(holder.get_submodule(name))
         holder._modules[name] = inner
         holder = inner
     layers = holder._modules[last]
@@ -130,7 +140,8 @@ def can_cut(backbone: nn.Module) -> str | None:
     return f"cutting a model of type {kind!r} at a layer is not proved equal"
 
 
-def _shallow(module: nn.Module) -> nn.Module:
+def shallow(module: nn.Module) -> nn.Module:
+    """The same module with a list of children of its own."""
     twin = copy.copy(module)
     twin._modules = dict(module._modules)
     return twin

@@ -34,7 +34,7 @@ class Network(nn.Module):
         model: nn.Module,
         output: nn.Module | None,
         pooling: Literal["mean", "cls", "last"],
-        kind: Literal["encoder", "causal"],
+        kind: Literal["encoder", "masked", "causal"],
     ) -> None:
         super().__init__()
         self.model = model
@@ -53,7 +53,7 @@ class Network(nn.Module):
     @property
     def backbone(self) -> Any:
         """The part that gives hidden states."""
-        return self.plain.base_model if self.kind == "causal" else self.plain
+        return self.plain if self.kind == "encoder" else self.plain.base_model
 
     @property
     def unembedding(self) -> Any:

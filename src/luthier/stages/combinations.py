@@ -45,6 +45,25 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
         )
 
 
+def refuse_misfit(recipe: Recipe, task: Task, base: Base) -> None:
+    """Raises on the first contradiction between recipe and base.
+
+    Raises: FixRecipe naming the key.
+    """
+    if base.masked and recipe.model.template_from is not None:
+        raise FixRecipe(
+            "model.template_from", "an encoder has no chat template", advice="leave it out"
+        )
+    wanted, known = recipe.evaluate.metric, names_of(task, base.masked)
+    if wanted != "auto" and wanted not in known:
+        raise FixRecipe(
+            "evaluate.metric",
+            f"{wanted!r} is no metric of this base, which "
+            + ("fills in hidden words" if base.masked else "writes text"),
+            f"one of {', '.join(known)}",
+        )
+
+
 def selection_metric(task: Task, wanted: str) -> str:
     """The metric that chooses the best checkpoint.
 

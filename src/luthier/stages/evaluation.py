@@ -17,12 +17,13 @@ from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LabelNames, MajorityClass, humanise
 from luthier.evaluate.general import general_paragraphs
 from luthier.evaluate.interval import Comparison, bootstrap, paired
-from luthier.evaluate.measure import absent, metrics_of
+from luthier.evaluate.measure import absent, metrics_of, primary
 from luthier.evaluate.predictions import (
     Predictions,
     SpanPredictions,
     ValuePredictions,
 )
+from luthier.models.build import build_head
 from luthier.models.network import Network
 from luthier.stages.parts.answers import (
     Exam,
@@ -182,16 +183,16 @@ def _frequent(shop: Workshop, exam: Exam, rows: NDArray[np.int64]) -> Prediction
 
 
 def _forgetting(shop: Workshop, progress: Progress) -> dict[str, float]:
-    """Bits per byte of a fixed general text, before and after."""
+    """How well a fixed general text is predicted, before and after."""
     if not (shop.task.generates and shop.recipe.evaluate.forgetting):
         return {}
     progress.start("a general text, to see what was forgotten", None, "")
     exam = _general(shop)
+    name = primary(Task.ADAPT, shop.base.masked)
     with untouched(shop.network, shop.base) as network:
-        before = _bits(shop, network, exam)
-    return {"general bits_per_byte base": before, "general bits_per_byte tuned": _bits(
-        shop, shop.network, exam
-    )}  # fmt: skip
+        before = _general_metrics(shop, network, exam)[name]
+    after = _general_metrics(shop, shop.network, exam)[name]
+    return {f"general {name} base": before, f"general {name} tuned": after}
 
 
 class _Paragraphs:
@@ -224,13 +225,11 @@ def _general(shop: Workshop) -> Exam:
     return Exam(encoded, np.arange(len(encoded)), paragraphs, shop.batch_plan())
 
 
-def _bits(shop: Workshop, network: Network, exam: Exam) -> float:
-    from luthier.models.heads.language import LanguageHead
-
-    head = LanguageHead(Task.ADAPT, shop.legal["chunked_loss"].on)
+def _general_metrics(shop: Workshop, network: Network, exam: Exam) -> dict[str, float]:
+    chunked = shop.legal["chunked_loss"].on
+    head = build_head(Task.ADAPT, shop.prepared.facts, shop.recipe.train, chunked)
     scores = score_all(network, head, exam)
-    predictions = to_predictions(Task.ADAPT, head.labels, exam, scores)
-    return metrics_of(predictions)["bits_per_byte"]
+    return metrics_of(to_predictions(Task.ADAPT, head.labels, exam, scores))
 
 
 def _notes(shop: Workshop, exam: Exam, encoded: Encoded) -> tuple[str, ...]:

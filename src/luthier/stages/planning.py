@@ -14,6 +14,7 @@ from luthier.data.feed.encode import Encoded
 from luthier.models.adapter import Adapter
 from luthier.models.heads.language import plain_unembedding
 from luthier.models.layers import can_cut
+from luthier.models.masked import why_whole
 from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
 from luthier.stages.forecast.result import Costs, Path, PlanResult, Schedule, show_masks
@@ -88,12 +89,16 @@ def body(network: Network, task: Task) -> Body:
         trained=sum(own(p).numel() for p in trainable(network).values()),
         no_cut=can_cut(network.backbone),
         no_chunks=_no_chunks(network) if task.generates else None,
+        masked=network.kind == "masked",
         crowd=crowd_of(network),
     )
 
 
 def _no_chunks(network: Network) -> str | None:
-    return plain_unembedding(network)
+    if network.kind != "masked":
+        return plain_unembedding(network)
+    # A network held in parts was looked at while it was whole.
+    return None if network.in_parts else why_whole(network.plain)
 
 
 def _pad(network: Network) -> int:

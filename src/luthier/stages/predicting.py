@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.core.errors import FixData, nearest
+from luthier.core.errors import CheckRun, FixData, nearest
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.batches import BatchPlan
@@ -38,9 +38,17 @@ def answers(
 ) -> Iterator[dict[str, Any]]:
     """One answer per row, in order: a label and score, labels, a value, spans or a response.
 
-    Raises: FixData for a row without its input, naming the row.
+    Raises: FixData for a row without its input, naming the row; CheckRun for an encoder that only
+    learnt to fill in hidden words.
     """
     tuned = open_tuned(record.path, progress)
+    if tuned.base.masked:
+        raise CheckRun(
+            f"run {record.id}",
+            "an encoder that was adapted to raw text fills in hidden words and gives no answers",
+            advice=f"measure it with `luthier eval {record.id} --data FILE`, or load "
+            f"{record.path / 'model'} with peft and AutoModelForMaskedLM",
+        )
     progress.start("predicting", None, "rows")
     numbered = enumerate(rows, start=1)
     while block := list(itertools.islice(numbered, BLOCK)):

@@ -197,6 +197,7 @@ def save_facts(facts: HeadFacts, file: Path) -> None:
         "labels": list(facts.labels.names),
         "mean": facts.mean,
         "deviation": facts.deviation,
+        "masked": facts.masked,
     }
     file.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
 
@@ -204,4 +205,5 @@ def save_facts(facts: HeadFacts, file: Path) -> None:
 def load_facts(file: Path) -> HeadFacts:
     """What `save_facts` wrote."""
     about = json.loads(file.read_text(encoding="utf-8"))
-    return HeadFacts(LabelSet(tuple(about["labels"])), about["mean"], about["deviation"])
+    labels = LabelSet(tuple(about["labels"]))
+    return HeadFacts(labels, about["mean"], about["deviation"], about.get("masked", False))

@@ -8,6 +8,7 @@ import numpy as np
 
 from luthier.core.files import write_json, write_text
 from luthier.core.types import Task
+from luthier.evaluate.measure import metric
 from luthier.evaluate.predictions import ClassPredictions, TextPredictions
 from luthier.recipe.load import dump_recipe
 from luthier.stages.evaluation import Evaluated
@@ -90,13 +91,15 @@ def _data(
         ),
         recipe=dump_recipe(shop.recipe),
         environment=environment() | {"data hash": shop.prepared.fingerprint[:16]},
-        commands=(
-            f"luthier run {run.path / 'recipe.yaml'}",
-            f'luthier predict {run.id} "some text"',
-            f"luthier eval {run.id} --data more.csv",
-        ),
+        commands=_commands(shop, run),
         limits=(*LIMITS, *found.notes, *_forgotten(found)),
     )
+
+
+def _commands(shop: Workshop, run: RunRecord) -> tuple[str, ...]:
+    asking = () if shop.base.masked else (f'luthier predict {run.id} "some text"',)
+    again = f"luthier run {run.path / 'recipe.yaml'}"
+    return (again, *asking, f"luthier eval {run.id} --data more.csv")
 
 
 _PARTS = ("total", "train", "validation", "test")
@@ -173,10 +176,10 @@ def _lengths(shop: Workshop) -> Histogram:
 def _forgotten(found: Evaluated) -> list[str]:
     if not found.forgetting:
         return []
-    before = found.forgetting["general bits_per_byte base"]
-    after = found.forgetting["general bits_per_byte tuned"]
+    name = "masked_loss" if "general masked_loss base" in found.forgetting else "bits_per_byte"
+    before, after = (found.forgetting[f"general {name} {which}"] for which in ("base", "tuned"))
     verdict = "was kept" if after <= before * 1.02 else "became worse"
     return [
-        f"General ability {verdict}: {before:.3f} bits per byte of a fixed general text before, "
-        f"{after:.3f} after (lower is better)."
+        f"General ability {verdict}: {before:.3f} {metric(name).title} of a fixed general text "
+        f"before, {after:.3f} after (lower is better)."
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from luthier.core.types import Task
 from luthier.data.feed.batches import BatchPlan
 from luthier.data.feed.contract import PLAIN_TEMPLATE, PromptContract, make_contract
 from luthier.data.feed.encode import Encoded, encode
+from luthier.data.feed.masking import Masking
 from luthier.models.adapter import Adapter
 from luthier.models.base import Base, end_tokens, load_base
 from luthier.models.build import assemble, base_spec, build_adapter, build_head
@@ -26,7 +27,7 @@ from luthier.models.places import locate
 from luthier.models.probe import best_precision
 from luthier.recipe.recipe import Recipe
 from luthier.stages import planning
-from luthier.stages.combinations import check_harness, refuse_impossible
+from luthier.stages.combinations import check_harness, refuse_impossible, refuse_misfit
 from luthier.stages.forecast.result import Foreseen
 from luthier.stages.forecast.result import token_findings as token_findings
 from luthier.stages.forecast.rules import most_tokens
@@ -114,6 +115,8 @@ def furnish(
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = open_base(recipe, prepared.task, progress, first_place(recipe, device))
+    refuse_misfit(recipe, prepared.task, base)
+    prepared = replace(prepared, facts=replace(prepared.facts, masked=base.masked))
     check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)
     adapter = build_adapter(recipe.adapter)
@@ -151,13 +154,17 @@ def open_contract(recipe: Recipe, base: Base, task: Task) -> PromptContract:
     Raises: FixModel for a template of another family, or `max_tokens` above the model's limit.
     """
     template = None
-    if task.generates:
+    if task.generates and not base.masked:
         template = base.tokenizer.chat_template or PLAIN_TEMPLATE
         if recipe.model.template_from is not None:
             template = _template_of(recipe.model.template_from)
     wanted = most_tokens(recipe, base.longest_input, base.spec.id)
     overlong = recipe.model.overlong
     contract = make_contract(base.tokenizer, template, end_tokens(base), wanted, overlong)
+    if base.masked:
+        words = int(base.config.vocab_size)
+        masking = Masking.of(base.tokenizer, words, f"model {base.spec.id}")
+        contract = replace(contract, masking=masking)
     return contract
 
 

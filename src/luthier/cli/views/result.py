@@ -27,7 +27,9 @@ def show_result(result: RunResult, brief: bool) -> None:
     print(f"Run     {facts['run']}  in {span(facts['seconds'])}")
     print(f"Folder  {facts['path']}")
     print(f"Report  {facts['report']}")
-    print(f'Next    luthier predict {facts["run"]} "a text"')
+    asks = "masked_loss" not in facts["metrics"]["tuned"]
+    verb = f'predict {facts["run"]} "a text"' if asks else f"eval {facts['run']} --data FILE"
+    print(f"Next    luthier {verb}")
 
 
 def show_measured(measured: Mapping[str, Any]) -> None:

@@ -69,15 +69,15 @@ class EpochBatches:
         if epoch != self._epoch:
             self._order = self._shuffled(epoch)
             self._epoch = epoch
-        return self.logical(self._order[place])
+        return self.logical(self._order[place], epoch)
 
-    def logical(self, examples: NDArray[np.int64]) -> LogicalBatch:
+    def logical(self, examples: NDArray[np.int64], epoch: int = 0) -> LogicalBatch:
         """These examples as one logical batch, of which this process holds its share.
 
         The weight is that of all processes together, so every one divides by the same number.
         """
         own = examples[self._rank :: self._processes]
-        micro = [self.collate(part) for part in self._cut(own)]
+        micro = [self.collate(part, epoch) for part in self._cut(own)]
         weight = float(self._encoded.weights[examples].astype(np.float64).sum())
         return LogicalBatch(tuple(micro), weight, self._spare(examples))
 
@@ -87,8 +87,10 @@ class EpochBatches:
         one = self.collate(examples[:1])
         return replace(one, weights=torch.zeros_like(one.weights))
 
-    def collate(self, examples: NDArray[np.int64]) -> Batch:
-        """One micro-batch."""
+    def collate(self, examples: NDArray[np.int64], epoch: int = 0) -> Batch:
+        """One micro-batch; what is hidden of a text is drawn anew in each epoch."""
+        if self._encoded.masking is not None:
+            return masked(self._encoded, examples, self._plan, epoch)
         return collate(self._encoded, examples, self._plan, self._hidden, self._reference)
 
     def _shuffled(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -146,6 +148,8 @@ def collate(
     reference: NDArray[np.float32] | None = None,
 ) -> Batch:
     """Padded tensors of some examples, or packed ones when the plan says so."""
+    if encoded.masking is not None:
+        return masked(encoded, examples, plan)
     sequences = examples
     if encoded.task is Task.PREFER:
         sequences = np.stack([2 * examples, 2 * examples + 1], 1).reshape(-1)
@@ -169,6 +173,38 @@ def collate(
         learn=_padded(encoded.learn, sequences, longest, 0),
         hidden=_hidden(hidden, sequences, longest),
         reference=None if reference is None else torch.from_numpy(reference[examples]),
+    )
+
+
+def masked(
+    encoded: Encoded, examples: NDArray[np.int64], plan: BatchPlan, epoch: int | None = None
+) -> Batch:
+    """Padded tensors with tokens hidden; `targets` are the tokens as they were.
+
+    The masks of an example are drawn from the plan's seed, the epoch and the example alone, and
+    without an epoch they are the fixed ones.
+    """
+    assert encoded.masking is not None
+    parts = [encoded.ids[int(i)] for i in examples]
+    longest = max(map(len, parts))
+    ids = np.full((len(parts), longest), plan.pad_id, np.int64)
+    mask, learn, targets = np.zeros_like(ids), np.zeros_like(ids), np.full_like(ids, -100)
+    for place, (example, part) in enumerate(zip(examples, parts, strict=True)):
+        if epoch is None:
+            hidden = encoded.masking.fixed(part)
+        else:
+            seed = derive(plan.seed, "mask", epoch, int(example))
+            hidden = encoded.masking.drawn(part, seed)
+        stop = len(part)
+        ids[place, :stop], learn[place, :stop] = hidden.ids, hidden.learn
+        mask[place, :stop], targets[place, :stop] = 1, part
+    return Batch(
+        ids=torch.from_numpy(ids),
+        mask=torch.from_numpy(mask),
+        rows=torch.from_numpy(encoded.rows[examples]),
+        weights=torch.from_numpy(encoded.weights[examples]),
+        targets=torch.from_numpy(targets),
+        learn=torch.from_numpy(learn),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from luthier.core.errors import FixModel
 from luthier.core.hashing import hash_value
+from luthier.data.feed.masking import Masking
 
 _SPECIAL = re.compile(
     r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<[|｜][^<>]{1,40}[|｜]>"
@@ -32,7 +33,8 @@ class PromptContract:
     """How rows become tokens.
 
     `tokenizer` is a Hugging Face fast tokenizer; `template` is a Jinja chat template, or None for
-    encoders; `end_ids` are the tokens at which generation stops.
+    encoders; `end_ids` are the tokens at which generation stops. `masking` says what is hidden
+    from a masked language model, None for all other models.
     """
 
     tokenizer: Any
@@ -40,6 +42,7 @@ class PromptContract:
     end_ids: tuple[int, ...]
     max_tokens: int
     overlong: Literal["truncate", "drop", "refuse"] = "truncate"
+    masking: Masking | None = None
 
     @cached_property
     def hash(self) -> str:
@@ -48,6 +51,7 @@ class PromptContract:
 
     def as_dict(self) -> dict[str, Any]:
         """The contract as JSON-ready values; the tokenizer is named by the hash of its model."""
+        masking = {} if self.masking is None else {"masking": self.masking.as_dict()}
         return {
             "tokenizer": _tokenizer_hash(self.tokenizer),
             "template": self.template,
@@ -55,6 +59,7 @@ class PromptContract:
             "end_ids": list(self.end_ids),
             "max_tokens": self.max_tokens,
             "overlong": self.overlong,
+            **masking,
         }
 
     def check(self, saved: Mapping[str, Any], place: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
 from luthier.data.feed.example import Example, Numbered, examples_of
 from luthier.data.feed.labels import LabelSet
+from luthier.data.feed.masking import Masking
 from luthier.data.feed.ragged import Ragged
 
 
@@ -57,7 +58,8 @@ class Encoded:
 
     `rows[m]` is the table index of example m. `targets` are class numbers (M,), a multi-hot matrix
     (M, C), values (M,), or tags per token. Preference examples own two sequences: 2m is the
-    chosen and 2m + 1 the rejected answer.
+    chosen and 2m + 1 the rejected answer. With `masking`, tokens are hidden when a batch is made,
+    and `learn` holds the fixed masks.
     """
 
     task: Task
@@ -68,6 +70,7 @@ class Encoded:
     targets: NDArray[np.generic] | Ragged | None = None
     offsets: Ragged | None = None
     count: EncodeCount = field(default_factory=EncodeCount)
+    masking: Masking | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -98,6 +101,8 @@ class Encoded:
         elif self.targets is not None:
             np.save(folder / "targets.npy", self.targets, allow_pickle=False)
         about = {"task": self.task.value, "count": asdict(self.count)}
+        if self.masking is not None:
+            about["masking"] = asdict(self.masking)
         (folder / "encoded.json").write_text(json.dumps(about), encoding="utf-8")
 
     @staticmethod
@@ -112,6 +117,9 @@ class Encoded:
         targets: NDArray[np.generic] | Ragged | None = ragged("targets")
         if (folder / "targets.npy").exists():
             targets = np.load(folder / "targets.npy", allow_pickle=False)
+        masking = about.get("masking")
+        if masking is not None:
+            masking = Masking(**(masking | {"special": tuple(masking["special"])}))
         return Encoded(
             task=Task(about["task"]),
             ids=Ragged.load(folder, "ids"),
@@ -121,6 +129,7 @@ class Encoded:
             targets=targets,
             offsets=ragged("offsets"),
             count=EncodeCount(**about["count"]),
+            masking=masking,
         )
 
 
@@ -148,7 +157,7 @@ def encode(
     count.rows = len({e.row for e in examples})
     if not examples:
         raise FixData(place, "no row is left to learn from", advice="see the data report")
-    return _columns(table.task, examples, count)
+    return replace(_columns(table.task, examples, count), masking=contract.masking)
 
 
 def _count(

@@ -66,8 +66,9 @@ def examples_of(
     elif task is Task.PREFER:
         yield from (_pair(n.index, n.row, contract) for n in numbered)
     elif task is Task.ADAPT:
+        pieces = _raw if contract.masking is None else _hidden
         for n in numbered:
-            yield from _raw(n.index, n.row, contract)
+            yield from pieces(n.index, n.row, contract)
     else:
         yield from _labelled(numbered, task, contract, labels, place)
 
@@ -189,6 +190,22 @@ def _raw(index: int, row: Mapping[str, Any], contract: PromptContract) -> Iterat
         if len(part) > 1:
             learn = [0] + [1] * (len(part) - 1)
             yield Example(index, (part,), (learn,), weight=_weight(row))
+
+
+def _hidden(index: int, row: Mapping[str, Any], contract: PromptContract) -> Iterator[Example]:
+    """A text for a masked language model; a long one becomes pieces of equal length."""
+    assert contract.masking is not None
+    found = contract.tokenizer(
+        str(row["text"]), add_special_tokens=True, return_special_tokens_mask=True, verbose=False
+    )
+    ids, marks = np.asarray(found["input_ids"], np.int64), np.asarray(found["special_tokens_mask"])
+    inside = np.flatnonzero(marks == 0)
+    first, last = (inside[0], inside[-1] + 1) if len(inside) else (len(ids), len(ids))
+    room = max(1, contract.max_tokens - (len(ids) - (last - first)))
+    for part in np.array_split(ids[first:last], max(1, -(-(last - first) // room))):
+        piece = np.concatenate([ids[:first], part, ids[last:]])
+        learn = contract.masking.fixed(piece).learn
+        yield Example(index, (piece,), (learn,), weight=_weight(row))
 
 
 def _mark(

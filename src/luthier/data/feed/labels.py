@@ -60,11 +60,12 @@ class LabelSet:
 
 @dataclass(frozen=True)
 class HeadFacts:
-    """What a head needs to know about the data."""
+    """What a head needs to know about the data, and whether the base fills in hidden words."""
 
     labels: LabelSet
     mean: float = 0.0
     deviation: float = 1.0
+    masked: bool = False
 
 
 def tags_from_spans(

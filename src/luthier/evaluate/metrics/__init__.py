@@ -8,6 +8,7 @@ from luthier.evaluate.metric import Metric
 from luthier.evaluate.metrics import (
     classification,
     language,
+    masked,
     multilabel,
     preference,
     regression,
@@ -15,6 +16,7 @@ from luthier.evaluate.metrics import (
 )
 from luthier.evaluate.predictions import (
     ClassPredictions,
+    MaskedPredictions,
     MultilabelPredictions,
     PreferencePredictions,
     SpanPredictions,
@@ -28,6 +30,7 @@ FAMILY: Mapping[type, tuple[Metric, ...]] = {
     ValuePredictions: regression.METRICS,
     SpanPredictions: tagging.METRICS,
     TextPredictions: language.METRICS,
+    MaskedPredictions: masked.METRICS,
     PreferencePredictions: preference.METRICS,
 }
 """Every metric; the first of each kind is its main one."""

@@ -143,11 +143,12 @@ def token_findings(encoded: Encoded, contract: PromptContract) -> list[Finding]:
         )
     if encoded.learn is not None:
         share = count.supervised / max(1, count.tokens)
+        each = ", others in each pass" if encoded.masking is not None else ""
         found.append(
             Finding(
                 "supervised",
                 Level.INFO,
-                f"{count.supervised} of {count.tokens} tokens ({share:.0%}) are learnt",
+                f"{count.supervised} of {count.tokens} tokens ({share:.0%}) are learnt{each}",
                 count.supervised,
             )
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from luthier.core.errors import FixModel, FixRecipe, LowerMemory
 from luthier.core.types import Task
+from luthier.evaluate.measure import primary
 from luthier.models.adapter import Adapter
 from luthier.recipe.model import Full
 from luthier.recipe.recipe import Recipe
@@ -122,6 +123,9 @@ def resolved(recipe: Recipe, task: Task, rows: int, body: Body, adapter: Adapter
     epochs = train.epochs or default_epochs(task, rows, train.batch_size)
     filled = train.model_copy(update={"learning_rate": float(f"{rate:.4g}"), "epochs": epochs})
     update: dict[str, Any] = {"train": filled, "task": task}
+    if body.masked and recipe.evaluate.metric == "auto":
+        metric = primary(task, masked=True)
+        update["evaluate"] = recipe.evaluate.model_copy(update={"metric": metric})
     return recipe.model_copy(update=update)
 
 

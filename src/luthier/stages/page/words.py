@@ -23,6 +23,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "mae": ("is off by {} on average on unseen rows", "by {}"),
     "rougeL": ("writes answers that overlap with the reference by {} (ROUGE-L)", "by {}"),
     "bits_per_byte": ("needs {} bits for each byte of unseen text", "needs {}"),
+    "masked_loss": ("loses {} nats on each hidden token of unseen text", "loses {}"),
     "pair_accuracy": ("prefers the better answer in {} of unseen pairs", "in {}"),
 }
 """What a model does, and the short form for the model it is compared with."""

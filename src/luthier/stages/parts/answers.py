@@ -20,6 +20,7 @@ from luthier.data.feed.ragged import Ragged
 from luthier.data.table import Table
 from luthier.evaluate.predictions import (
     ClassPredictions,
+    MaskedPredictions,
     MultilabelPredictions,
     Predictions,
     PreferencePredictions,
@@ -106,6 +107,10 @@ def to_predictions(
     if task is Task.TAG:
         truth_spans = [_spans(exam.table.row(int(r))["spans"]) for r in rows]
         return SpanPredictions(truth_spans, spans_of(exam, labels, scores), rows)
+    if exam.encoded.masking is not None:
+        found = np.stack(scores).astype(np.float64)
+        counts = found[:, 1:].round().astype(np.int64)
+        return MaskedPredictions(found[:, 0], counts[:, 0], counts[:, 1], rows)
     if task is Task.PREFER:
         return PreferencePredictions(np.stack(scores)[:, 0].astype(np.float64), rows)
     both = np.stack(scores).astype(np.float64)

@@ -154,9 +154,9 @@ def untouched(network: Network, base: Base) -> Iterator[Network]:
     elif any(p.requires_grad for p in inner.parameters()):
         from luthier.models.base import load_base
 
-        task = Task.INSTRUCT if base.kind == "causal" else Task.CLASSIFY
+        tasks = {"causal": Task.INSTRUCT, "masked": Task.ADAPT}
         spec = replace(base.spec, device="cpu") if network.in_parts else base.spec
-        again = load_base(spec, task)
+        again = load_base(spec, tasks.get(base.kind, Task.CLASSIFY))
         if not network.in_parts:
             yield Network(again.network, network.output, network.pooling, network.kind)
             return
