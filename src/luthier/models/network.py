@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from luthier.data.feed.batch import Batch
 from luthier.models.layers import Stack, find_stack, run_prefix, upper_part
+from luthier.models.unpadded import Rows, rows_without_padding, run_rows
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,9 @@ class Network(nn.Module):
 
     def hidden(self, batch: Batch) -> Float[Tensor, "B T D"]:
         """Hidden states after the last layer, from tokens or from the kept prefix."""
+        rows = rows_without_padding(self.backbone, batch.mask)
+        if rows is not None:
+            return self._unpadded(batch, rows)
         extra: dict[str, Any] = {"use_cache": False} if self.kind == "causal" else {}
         if batch.positions is not None:
             extra["position_ids"] = batch.positions
@@ -110,6 +114,12 @@ class Network(nn.Module):
             result = self.backbone(input_ids=batch.ids, attention_mask=batch.mask, **extra)
         hidden: Tensor = result.last_hidden_state
         return hidden
+
+    def _unpadded(self, batch: Batch, rows: Rows) -> Float[Tensor, "B T D"]:
+        if batch.hidden is None:
+            return run_rows(self.backbone, rows, batch.ids)
+        top = self._cut[0].top
+        return run_rows(top, rows, batch.hidden.to(_number_format(top)))
 
     def pooled(self, batch: Batch) -> Float[Tensor, "B D"]:
         """One vector per row."""
