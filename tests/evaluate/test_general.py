@@ -12,6 +12,7 @@ import pytest
 from luthier.core.errors import CheckRun
 from luthier.evaluate import (
     ClassPredictions,
+    MaskedPredictions,
     MultilabelPredictions,
     Predictions,
     PreferencePredictions,
@@ -82,6 +83,8 @@ ROWS = np.arange(1, 4)
          [3, 1]),
         (TextPredictions([["a b"], ["c"], ["d"]], ["a b", "x", "d e"], ROWS), [2, 3]),
         (TextPredictions([], [], ROWS, np.array([2.0, 9.0, 0.0]), np.array([2, 3, 0])), [2, 1]),
+        (MaskedPredictions(np.array([2.0, 0.0, 9.0]), np.array([2, 1, 3]), np.zeros(3, int), ROWS),
+         [3, 1]),
         (PreferencePredictions(np.array([-1.0, 2.0, -3.0]), ROWS), [3, 1]),
     ],
 )  # fmt: skip

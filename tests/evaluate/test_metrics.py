@@ -16,6 +16,7 @@ from luthier.core.errors import CheckRun, FixRecipe
 from luthier.core.types import Task
 from luthier.evaluate import (
     ClassPredictions,
+    MaskedPredictions,
     MultilabelPredictions,
     PreferencePredictions,
     SpanPredictions,
@@ -23,6 +24,7 @@ from luthier.evaluate import (
     ValuePredictions,
     absent,
     better,
+    bootstrap,
     metric,
     metrics_of,
     names_of,
@@ -204,6 +206,42 @@ def test_weights_act_like_repeated_rows(name: str) -> None:
     assert found.value(p, counts.astype(float)) == pytest.approx(expected)
 
 
+def test_guesses_at_hidden_tokens() -> None:
+    nats, tokens = np.array([6.0, 2.0]), np.array([3, 1])
+    p = MaskedPredictions(nats, tokens, np.array([2, 0]), np.arange(2))
+    assert metrics_of(p) == pytest.approx(
+        {"masked_loss": 2.0, "masked_perplexity": math.exp(2), "masked_accuracy": 0.5}
+    )
+    assert better("masked_loss", 1.0, 2.0) and better("masked_perplexity", 3.0, 4.0)
+    assert better("masked_accuracy", 0.5, 0.4)
+
+
+def test_a_loss_without_a_finite_exponential_has_no_perplexity() -> None:
+    p = MaskedPredictions(np.array([900.0]), np.array([1]), np.array([0]), np.arange(1))
+    assert metrics_of(p).keys() == {"masked_loss", "masked_accuracy"}
+
+
+def test_an_interval_over_hidden_tokens_is_over_rows() -> None:
+    random = np.random.default_rng(2)
+    tokens = random.integers(1, 9, 200)
+    right = random.binomial(tokens, 0.4)
+    p = MaskedPredictions(tokens * 1.5 + random.random(200), tokens, right, np.arange(200))
+    found = bootstrap(p, None, 200, 0)["masked_accuracy"]
+    assert found.value == pytest.approx(right.sum() / tokens.sum())
+    assert 0.3 < found.low < found.value < found.high < 0.5
+
+
+def test_raw_text_has_the_metrics_of_its_kind_of_model() -> None:
+    assert names_of(Task.ADAPT, masked=True)[0] == "masked_loss"
+    assert "bits_per_byte" not in names_of(Task.ADAPT, masked=True)
+    assert names_of(Task.ADAPT, masked=False)[0] == "bits_per_byte"
+    assert "masked_loss" not in names_of(Task.ADAPT, masked=False)
+    assert set(names_of(Task.ADAPT)) == {
+        *names_of(Task.ADAPT, masked=True),
+        *names_of(Task.ADAPT, masked=False),
+    }
+
+
 def test_each_task_has_a_main_metric_among_its_names() -> None:
     for task in Task:
         assert names_of(task)[0] == primary(task)
@@ -230,3 +268,5 @@ def test_unfit_predictions_are_refused() -> None:
         ValuePredictions(np.zeros(2), np.array([0, np.nan]), np.arange(2))
     with pytest.raises(CheckRun, match="no reference"):
         TextPredictions([[]], ["x"], np.arange(1))
+    with pytest.raises(CheckRun, match="right"):
+        MaskedPredictions(np.ones(1), np.array([2]), np.array([3]), np.arange(1))

@@ -97,7 +97,7 @@ class Evaluate(Section):
     seed: int = 7
     """Seed of the bootstrap."""
     forgetting: bool = True
-    """Measure a fixed general text before and after (causal models)."""
+    """Measure a fixed general text before and after (models of text and of hidden words)."""
     probe: bool = True
     """Also measure a linear probe on the untouched base (classification)."""
     max_new_tokens: int = Field(128, ge=1)
