@@ -26,7 +26,7 @@ train:
   max_steps: 6
   batch_size: 8
   micro_batch: 3
-  learning_rate: 0.002
+  learning_rate: {rate}
   patience: null
   optimizer: {{kind: {kind}}}
 evaluate: {{draws: 100, max_new_tokens: 4, probe: false, metric: {metric}}}
@@ -37,16 +37,16 @@ evaluate: {{draws: 100, max_new_tokens: 4, probe: false, metric: {metric}}}
 def place(bert: Path, llama: Path, tmp_path: Path) -> Path:
     """Data and recipes for a classifier with LoRA and a causal model trained whole."""
     given = (
-        (Task.CLASSIFY, bert, "lora", "adamw", "log_loss"),
-        (Task.INSTRUCT, llama, "full", "sgd", "auto"),
+        (Task.CLASSIFY, bert, "lora", "adamw", 0.001, "log_loss"),
+        (Task.INSTRUCT, llama, "full", "sgd", 0.01, "auto"),
     )
-    for task, model, adapter, kind, metric in given:
+    for task, model, adapter, kind, rate, metric in given:
         rows = task_rows(task, 60)
         if task is Task.CLASSIFY:
             rows = [row | {"label": "ab"[row["text"] < "m"]} for row in rows]
         (tmp_path / f"{task.value}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
         text = RECIPE.format(
-            task=task.value, model=model, adapter=adapter, kind=kind, metric=metric
+            task=task.value, model=model, adapter=adapter, kind=kind, rate=rate, metric=metric
         )
         (tmp_path / f"{task.value}.yaml").write_text(text)
     return tmp_path
