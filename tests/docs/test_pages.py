@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,28 @@ def test_every_page_is_in_the_navigation() -> None:
     nav = YAML(typ="safe", pure=True).load(text[text.index("nav:") :])["nav"]
     listed = re.findall(r"[\w./-]+\.md", json.dumps(nav))
     assert sorted(listed) == sorted(str(p.relative_to(DOCS)) for p in DOCS.rglob("*.md"))
+
+
+def test_the_tree_of_the_readme_is_the_tree_of_the_house() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^  (\w+)/ ", text, re.M))
+    rooms = {p.parent.name for p in (ROOT / "src" / "luthier").glob("*/__init__.py")}
+    assert told == rooms
+    for place in re.findall(r"^(\w+)/ ", text, re.M):
+        assert (ROOT / place).is_dir()
+
+
+def test_the_verbs_of_the_readme_are_those_of_make() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rules = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    assert set(re.findall(r"(?:`|^)make ([\w-]+)", text, re.M)) <= rules
+
+
+def test_the_floors_are_those_that_are_checked() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert "```\n" + "\n".join(layers) + "\n```" in text
 
 
 def test_every_example_is_shown_from_its_file() -> None:

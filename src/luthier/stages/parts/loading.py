@@ -37,7 +37,7 @@ def snippet(opening: Opening) -> str:
     """Lines that load the model from `folder` and print its answer to `text`."""
     parts = [
         _imports(opening),
-        [f'folder = Path("{FOLDER}")  # where this card lies', f'text = "{TEXT}"'],
+        [f'folder = Path("{FOLDER}")  # the folder named model of the run', f'text = "{TEXT}"'],
         _model(opening),
         _answer(opening),
     ]
