@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,13 +59,13 @@ class Made:
         """Far too high a rate."""
         return float(config["rate"]) > self.rate + 0.95
 
-    def curve(self, config: Config, random: np.random.Generator, until: int = UNITS) -> np.ndarray:
-        """Relative values at the decision units."""
-        units = np.asarray([u for u in DECISIONS if u <= until])
-        left = (
-            0.12 * self.gain * np.exp(0.3 * random.normal()) * 10 ** (-0.2 * float(config["rate"]))
-        )
-        clean = self.final(config) + 0.03 * random.normal() - left * ((units / UNITS) ** -0.6 - 1)
+    def curve(
+        self, config: Config, random: np.random.Generator, units: Sequence[int] = DECISIONS
+    ) -> np.ndarray:
+        """Relative values at some units."""
+        speed = 0.12 * np.exp(0.3 * random.normal()) * 10 ** (-0.2 * float(config["rate"]))
+        left = self.gain * speed * ((np.asarray(units) / UNITS) ** -0.6 - 1)
+        clean = self.final(config) + 0.03 * random.normal() - left
         return clean + 0.03 * random.normal(size=len(units))
 
     def trial(self, name: str, config: Config, seed: int, until: int = UNITS) -> Trial:
@@ -74,7 +75,7 @@ class Made:
         if self.diverges(config):
             found.status = "diverged"
             return found
-        scores = self.scale.score(self.curve(config, random, until))
+        scores = self.scale.score(self.curve(config, random, [u for u in DECISIONS if u <= until]))
         for unit, score in zip(DECISIONS, scores, strict=False):
             found.curve.append(Observation(unit, float(score), 1.0, unit**-0.3, float(unit)))
         found.status = "finished" if until == UNITS else "paused"

@@ -20,6 +20,9 @@ FEWEST_TASKS, FEWEST_CURVES = 3, 2
 RIDGES = (0.3, 3.0, 30.0, 300.0)
 """Prior precisions of the coefficients that are tried."""
 
+NARROWEST = 0.05
+"""A feature that varied less in the past is not read more finely than this."""
+
 PAST_WORTH = 8
 """Finished curves of the present task that its errors count as much as those of all past tasks."""
 
@@ -106,7 +109,7 @@ def _rung(unit: int, tasks: Sequence[Curves]) -> Rung:
     """The regression at a unit. Its prior precision and its errors come from leaving out tasks."""
     parts = [_table(unit, t) for t in tasks]
     rows = np.vstack([p[0] for p in parts])
-    center, spread = rows.mean(0), np.maximum(rows.std(0), 1e-6)
+    center, spread = rows.mean(0), np.maximum(rows.std(0), NARROWEST)
     grams, sums = [], []
     blocks = []
     for table, gains in parts:
