@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
 
 _NAME = "rows_end_to_end"
 # Where the first token of a row sits in the position table, by type of model.
@@ -81,6 +81,7 @@ def run_rows(backbone: Any, rows: Rows, given: Tensor) -> Tensor:
 
 @contextmanager
 def _attention_by_rows(config: Any) -> Iterator[None]:
+    _register()
     before = config._attn_implementation
     config._attn_implementation = _NAME
     try:
@@ -119,4 +120,9 @@ def _attend(
     return torch.cat(flat).unsqueeze(0), None
 
 
-AttentionInterface.register(_NAME, _attend)
+@cache
+def _register() -> None:
+    # Here, since transformers takes seconds to import and not every command runs a model.
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(_NAME, _attend)
