@@ -32,20 +32,22 @@ CASES: dict[str, dict[str, Any]] = {
     "instruct ia3": {"adapter.kind": "ia3"},
     "prefer": {},
     "adapt": {},
+    "adapt an encoder": {"masked": True},
 }
 
 
 @pytest.fixture(params=list(CASES))
 def made(
-    request: pytest.FixtureRequest, bert: Path, llama: Path, tmp_path: Path
+    request: pytest.FixtureRequest, bert: Path, llama: Path, masked_bert: Path, tmp_path: Path
 ) -> tuple[Place, api.RunResult]:
     """A run of each kind."""
     task, changes = Task(request.param.split()[0]), dict(CASES[request.param])
     causal = changes.pop("causal", False) or task.generates
+    model = masked_bert if changes.pop("masked", False) else llama if causal else bert
     rows = task_rows(task, 48)
     write_rows(tmp_path / "train.jsonl", rows[:40])
     write_rows(tmp_path / "test.jsonl", rows[40:])
-    place = Place(tmp_path, Store.open(folder=tmp_path / "home"), llama if causal else bert)
+    place = Place(tmp_path, Store.open(folder=tmp_path / "home"), model)
     more = {"task": task.value, "evaluate.max_new_tokens": 64, "evaluate.generate_rows": 1}
     return place, place.run(more | changes)
 
