@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from stage_place import Place, is_whole, write_rows
 
 from luthier.core.errors import (
@@ -182,6 +183,42 @@ def test_weights_that_are_not_safe(
     error, _ = place.refused({"model.id": str(copy)})
     assert isinstance(error, FixModel)
     assert str(copy) in error.place and word in error.met and error.advice
+
+
+@pytest.mark.parametrize(
+    ("function", "where", "quantize"),
+    [
+        ("load_base", "loading the base model", "none"),
+        ("load_base", "loading the base model", "4bit"),
+        ("assemble", "attaching the adapter", "none"),
+        ("planning.estimate", "the first forward pass", "none"),
+    ],
+)
+def test_out_of_memory_while_setting_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch, function: str, where: str, quantize: str
+) -> None:
+    def full(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+
+    monkeypatch.setattr(f"luthier.stages.workshop.{function}", full)
+    error, _ = place.refused({"model.quantize": quantize})
+    assert isinstance(error, LowerMemory) and error.place == where
+    size = (place.model / "model.safetensors").stat().st_size / 1e6
+    size *= 0.6 / 4 if quantize == "4bit" else 1
+    assert f"the weights alone take about {size:.1f} MB" in error.met and "MB of" in error.met
+    assert ("model.quantize: 4bit" in error.advice) == (quantize == "none")
+    assert "model.max_tokens" in error.advice
+
+
+def test_out_of_memory_inside_the_loader_is_no_fault_of_the_model(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", full)
+    error, _ = place.refused()
+    assert isinstance(error, LowerMemory) and error.place == "loading the base model"
 
 
 def test_out_of_memory_in_training(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

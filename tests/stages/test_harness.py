@@ -19,41 +19,43 @@ needs_package = pytest.mark.skipif(
     importlib.util.find_spec("lm_eval") is None,
     reason="the package lm-eval is not installed: pip install 'luthier[harness]'",
 )
-ROWS = [
-    {"question": text, "choices": [" today", " money back", " no cough"], "answer": i % 3}
-    for i, text in enumerate(sentences(12))
-]
+CHOICES = list("xyzwjqv")
+QUESTIONS = sentences(12)
 
 
-def _task(folder: Path) -> Path:
+def _task(folder: Path, answers: list[int]) -> Path:
     rows = folder / "rows.jsonl"
-    rows.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    asked = [
+        {"question": question, "choices": CHOICES, "answer": answer}
+        for question, answer in zip(QUESTIONS, answers, strict=True)
+    ]
+    rows.write_text("".join(json.dumps(row) + "\n" for row in asked))
     file = folder / "pick.yaml"
     file.write_text(
         "task: pick_the_word\ndataset_path: json\n"
         f"dataset_kwargs:\n  data_files:\n    test: {rows}\n"
         "test_split: test\noutput_type: multiple_choice\n"
         'doc_to_text: "{{question}}"\ndoc_to_choice: "{{choices}}"\ndoc_to_target: answer\n'
+        'target_delimiter: ""\n'
         "metric_list:\n  - metric: acc\n    aggregation: mean\n    higher_is_better: true\n"
     )
     return file
 
 
-def _accuracy(bench: Bench) -> float:
-    """The share of rows whose right continuation is the likeliest."""
-    right = 0
-    for row in ROWS:
-        known = bench.base.tokenizer(row["question"], add_special_tokens=False).input_ids
+def _picks(bench: Bench) -> list[int]:
+    """The likeliest continuation of each question."""
+    picks = []
+    for question in QUESTIONS:
+        known = bench.base.tokenizer(question, add_special_tokens=False).input_ids
         told = []
-        for choice in row["choices"]:  # type: ignore[attr-defined]
-            text = f"{row['question']}{choice}"
-            ids = bench.base.tokenizer(text, add_special_tokens=False).input_ids
+        for choice in CHOICES:
+            ids = bench.base.tokenizer(question + choice, add_special_tokens=False).input_ids
             with torch.no_grad():
                 logits = bench.network.model(input_ids=torch.tensor([ids])).logits[0]
             chances = logits.log_softmax(-1)[range(len(ids) - 1), ids[1:]]
             told.append(float(chances[len(known) - 1 :].sum()))
-        right += told.index(max(told)) == row["answer"]
-    return right / len(ROWS)
+        picks.append(told.index(max(told)))
+    return picks
 
 
 @needs_package
@@ -64,17 +66,20 @@ def test_a_local_task_measures_base_and_tuned(
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     bench = make_bench(llama, Task.INSTRUCT)
     bench.network.mode(False, False)
-    wanted = {"pick_the_word/acc base": _accuracy(bench)}
+    base = _picks(bench)
     torch.manual_seed(1)
     for name, parameter in bench.network.model.named_parameters():
         if "lora_B" in name:
-            parameter.data.normal_(0.0, 0.5)
-    wanted["pick_the_word/acc tuned"] = _accuracy(bench)
-    assert len(set(wanted.values())) == 2
+            parameter.data.normal_(0.0, 1.0)
+    tuned = _picks(bench)
+    same = sum(one == other for one, other in zip(base, tuned, strict=True)) / len(base)
+    assert same < 1
+    file = _task(tmp_path, answers=base)
     with warnings.catch_warnings():
         # What the harness and its packages warn of is theirs.
         warnings.simplefilter("ignore")
-        found = run_harness(bench.network, bench.base, [str(_task(tmp_path))])
+        found = run_harness(bench.network, bench.base, [str(file)])
+    wanted = {"pick_the_word/acc base": 1.0, "pick_the_word/acc tuned": same}
     assert found == pytest.approx(wanted)
 
 

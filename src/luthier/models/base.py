@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from luthier.core.errors import FixModel, LowerMemory
+from luthier.core.errors import FixModel
 from luthier.core.hashing import hash_file, hash_value
 from luthier.core.types import Task
 from luthier.models.files import check_weights
@@ -77,7 +77,7 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
     """The frozen model and its tokenizer.
 
     Raises: FixModel for files that are missing, corrupt, pickled or of the wrong kind;
-    LowerMemory when it does not fit.
+    torch.OutOfMemoryError when it does not fit.
     """
     from transformers import (
         AutoConfig,
@@ -110,11 +110,12 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
             **options,
             **quantization(spec),
         )
-    except torch.OutOfMemoryError as error:
-        raise LowerMemory(
-            f"model {spec.id}", "it does not fit on the device", advice="set model.quantize: 4bit"
-        ) from error
+    except torch.OutOfMemoryError:
+        # A RuntimeError too; who called knows what can be lowered.
+        raise
     except (OSError, ValueError, RuntimeError) as error:
+        if "can't allocate memory" in str(error):
+            raise
         raise FixModel(
             f"model {spec.id}",
             str(error).strip().split("\n")[0],

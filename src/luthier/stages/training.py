@@ -23,6 +23,7 @@ from luthier.models.network import Network
 from luthier.recipe.model import Lora
 from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.answers import Exam, features, score_all, to_predictions, truth_of
+from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.workshop import Workshop
 from luthier.train.fit import fit
@@ -224,10 +225,7 @@ class memory_advice:  # noqa: N801
         """Nothing to prepare."""
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
-        out = isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-            isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-        )
-        if out:
+        if ran_out(error):
             costs = self._shop.costs
             raise LowerMemory(
                 self._place,

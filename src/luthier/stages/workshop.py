@@ -32,6 +32,7 @@ from luthier.stages.forecast.result import Foreseen
 from luthier.stages.forecast.result import token_findings as token_findings
 from luthier.stages.forecast.rules import most_tokens
 from luthier.stages.parts.answers import Exam
+from luthier.stages.parts.memory import set_up_advice
 from luthier.stages.parts.shares import first_place, settle
 from luthier.stages.prepare import Prepared, prepare
 from luthier.store.artefacts import Artefacts
@@ -114,15 +115,16 @@ def furnish(
     Raises: every error of its parts; nothing has been trained then.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    base = open_base(recipe, prepared.task, progress, first_place(recipe, device))
+    with set_up_advice("loading the base model", recipe.model):
+        base = open_base(recipe, prepared.task, progress, first_place(recipe, device))
     refuse_misfit(recipe, prepared.task, base)
     prepared = replace(prepared, facts=replace(prepared.facts, masked=base.masked))
     check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)
     adapter = build_adapter(recipe.adapter)
-    network = assemble(
-        base, adapter, build_head(prepared.task, prepared.facts, recipe.train), recipe.train.seed
-    )
+    head = build_head(prepared.task, prepared.facts, recipe.train)
+    with set_up_advice("attaching the adapter", recipe.model):
+        network = assemble(base, adapter, head, recipe.train.seed)
     legal = planning.paths(recipe, prepared.task, network, adapter)
     base = settle(base, network, device, legal["shard"].on)
     head = build_head(prepared.task, prepared.facts, recipe.train, legal["chunked_loss"].on)
@@ -131,7 +133,8 @@ def furnish(
     train = encoded.among(prepared.splits.train)
     resolved = planning.resolve(recipe, prepared.task, len(train), network, adapter)
     timing = planning.schedule(resolved, len(train))
-    costs = planning.estimate(network, encoded, train, resolved, timing.steps)
+    with set_up_advice("the first forward pass", recipe.model):
+        costs = planning.estimate(network, encoded, train, resolved, timing.steps)
     return Workshop(
         resolved, prepared, base, network, adapter, head, contract, encoded, legal, timing, costs,
         folder,
