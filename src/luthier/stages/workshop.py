@@ -32,6 +32,7 @@ from luthier.stages.forecast.result import Foreseen
 from luthier.stages.forecast.result import token_findings as token_findings
 from luthier.stages.forecast.rules import most_tokens
 from luthier.stages.parts.answers import Exam
+from luthier.stages.parts.losses import refuse_losses
 from luthier.stages.parts.memory import set_up_advice
 from luthier.stages.parts.shares import first_place, settle
 from luthier.stages.prepare import Prepared, prepare
@@ -130,6 +131,7 @@ def furnish(
     head = build_head(prepared.task, prepared.facts, recipe.train, legal["chunked_loss"].on)
     progress.start("tokenising", None, "rows")
     encoded = _tokens(recipe, prepared, contract, artefacts if legal["token_cache"].on else None)
+    refuse_losses(encoded, recipe)
     train = encoded.among(prepared.splits.train)
     resolved = planning.resolve(recipe, prepared.task, len(train), network, adapter)
     timing = planning.schedule(resolved, len(train))
