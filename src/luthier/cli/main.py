@@ -14,6 +14,7 @@ from luthier.cli.verbs import (
     run,
     runs,
     schema,
+    tune,
 )
 
 # Plain help: the coloured one costs as much time again as everything else together.
@@ -25,7 +26,7 @@ app = typer.Typer(
 )
 app.callback()(verb.shared_options)
 
-for member in (initialise, plan, run, predict, evaluate):
+for member in (initialise, plan, run, tune, predict, evaluate):
     member.add(app)
 runs.add(app)
 for member in (doctor, schema):

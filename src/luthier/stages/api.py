@@ -30,9 +30,11 @@ class RunResult:
     report: Path
     seconds: float
     summary: tuple[tuple[str, float, float, Interval, float], ...] = ()
+    search: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON contract of `luthier run --json`."""
+        """The JSON contract of `luthier run --json`; `search` is there after a search only."""
+        told = {} if self.search is None else {"search": self.search}
         return {
             "run": self.run,
             "path": str(self.path),
@@ -40,6 +42,7 @@ class RunResult:
             "metrics": self.metrics,
             "report": str(self.report),
             "seconds": round(self.seconds, 2),
+            **told,
         }
 
 
@@ -72,6 +75,25 @@ def run(
     from luthier.store.store import Store
 
     return begin(loaded, folder, store or Store.open(), progress or Silence())
+
+
+def tune(
+    recipe: Given,
+    base_folder: Path | None = None,
+    progress: Progress | None = None,
+    store: Store | None = None,
+) -> RunResult:
+    """A run whose hyper-parameters are searched first, under the recipe's `tune:` section or the
+    usual one where it has none.
+
+    Raises: as `run`.
+    """
+    from luthier.recipe.tune import Tune
+
+    loaded, folder = _load(recipe, base_folder)
+    if loaded.tune is None:
+        loaded = loaded.model_copy(update={"tune": Tune()})
+    return run(loaded, folder, progress, store)
 
 
 def resume(run_id: str, store: Store | None = None, progress: Progress | None = None) -> RunResult:

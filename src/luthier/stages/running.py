@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from luthier.core.errors import CheckRun, LuthierError, ResumeLater
+from luthier.core.errors import CheckRun, FixRecipe, LuthierError, ResumeLater
 from luthier.core.files import clear_leftovers, recover_folder, write_json, write_text
 from luthier.core.progress import Progress
 from luthier.recipe.load import dump_recipe, recipe_from_dict
@@ -84,7 +84,10 @@ def _work(
         if record:
             _begin(record, shop, store)
         with memory_advice(shop, "training"):
-            trained = train(shop, progress, resume)
+            if shop.recipe.tune is not None:
+                shop, trained = _search(record, shop, store, progress)
+            else:
+                trained = train(shop, progress, resume)
         if trained.interrupted:
             raise ResumeLater(
                 f"run {folder.name}",
@@ -113,6 +116,25 @@ def _work(
     except Exception as error:
         _mark(record, store, "failed", f"{type(error).__name__}: {error}")
         raise
+
+
+def _search(
+    record: RunRecord | None, shop: Workshop, store: Store, progress: Progress
+) -> tuple[Workshop, Trained]:
+    """The best of a search in place of one training; the run's recipe becomes the winner's."""
+    from luthier.stages.tuning.tune import tune
+
+    if record is None or World.join().size > 1:
+        raise FixRecipe(
+            "tune",
+            "a search runs in one process and torchrun started several",
+            advice="start it without torchrun; tune.executor: ray uses more machines",
+        )
+    shop, trained = tune(shop, record, store, progress)
+    write_text(record.path / "recipe.yaml", dump_recipe(shop.recipe))
+    write_json(record.path / "recipe.json", shop.recipe.model_dump(mode="json"))
+    write_json(record.path / "search.json", trained.search)
+    return shop, trained
 
 
 def _leave(folder: Path, shop: Workshop, seconds: float) -> RunResult:
@@ -194,19 +216,27 @@ def _finish(
     )
     drop_prefix(record.path / "prefix")
     shutil.rmtree(record.path / "checkpoint", ignore_errors=True)
+    shutil.rmtree(record.path / "search", ignore_errors=True)
     Manifest.write(record.path)
     store.set_status(record.id, "finished")
-    return _result(record.id, record.path, shop, found, seconds)
+    return _result(record, shop, trained, found, seconds)
 
 
 def _result(
-    run_id: str, folder: Path, shop: Workshop, found: Evaluated, seconds: float
+    record: RunRecord, shop: Workshop, trained: Trained, found: Evaluated, seconds: float
 ) -> RunResult:
     summary = tuple(
         (c.metric, c.base, c.tuned, c.difference, c.p_value) for c in found.comparison.values()
     )
     return RunResult(
-        run_id, folder, shop.task.value, found.metrics(), folder / "report.html", seconds, summary
+        record.id,
+        record.path,
+        shop.task.value,
+        found.metrics(),
+        record.path / "report.html",
+        seconds,
+        summary,
+        trained.search,
     )
 
 

@@ -52,6 +52,7 @@ class Trained:
     probe: LinearProbe | None = None
     hidden: Ragged | None = None
     notes: list[str] = field(default_factory=list)
+    search: dict[str, Any] | None = None
 
     @property
     def interrupted(self) -> bool:

@@ -208,7 +208,8 @@ class SharedBase:
         train = solved.train.model_copy(
             update={"learning_rate": rate, "epochs": shop.recipe.train.epochs}
         )
-        return solved.model_copy(update={"train": train})
+        # The recipe of a trial is that of an ordinary run: without a search of its own.
+        return solved.model_copy(update={"train": train, "tune": None})
 
     def _attach(self, piece: Slice) -> Member:
         shop = self._shop_of(piece)

@@ -29,7 +29,7 @@ from luthier.stages.tuning.goal import Goal
 from luthier.stages.tuning.shared import SharedBase
 from luthier.stages.tuning.show import Show
 from luthier.stages.tuning.space import space_of
-from luthier.stages.tuning.story import Story, tell
+from luthier.stages.tuning.story import tell
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord, Store
 from luthier.store.studies import StudyRow
@@ -52,7 +52,7 @@ class Search:
 
 def tune(
     shop: Workshop, record: RunRecord, store: Store, progress: Progress
-) -> tuple[Workshop, Trained, Story]:
+) -> tuple[Workshop, Trained]:
     """Searches, chooses, and hands the winner on as if it had been trained alone.
 
     Stopped by the user, it goes on with the best trial so far. Called again for a run that was
@@ -81,9 +81,9 @@ def tune(
     told = tell(controller, choice, search.goal, search.limit)
     trained = Trained(
         member.state, search.goal.metric, score, unit * member.shop.timing.steps // UNITS,
-        search.shared.probe, member.hidden, [choice.why],
+        search.shared.probe, member.hidden, [choice.why], told.as_dict(),
     )  # fmt: skip
-    return member.shop, trained, told
+    return member.shop, trained
 
 
 def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Progress) -> Search:
