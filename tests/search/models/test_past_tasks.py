@@ -43,6 +43,11 @@ def test_a_value_that_cannot_be_read_skips_the_trial(bad):
     assert found.skipped == 1 and len(found.trials) == len(record.trials) - 1
 
 
+def test_a_record_without_an_anchor_is_skipped_whole():
+    found = project(replace(RECORDS[0], anchor=float("nan")), SPACE)
+    assert found.skipped == len(RECORDS[0].trials) and len(found.seen) == 0
+
+
 def test_a_diverged_trial_lies_below_every_finished_one():
     found = project(replace(TASKS[0], rate=-0.7).record(40), SPACE)
     lost = np.asarray([t.diverged for t in found.trials])

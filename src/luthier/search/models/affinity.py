@@ -24,16 +24,19 @@ OTHER_KIND = 0.25
 def affinities(
     features: Mapping[str, float], records: Sequence[TaskRecord], kind: str = "", share: bool = True
 ) -> NDArray[np.float64]:
-    """Weights (J,) in [0, 1] of past tasks for a task with these features.
+    """Weights (J,) in [0, 1] of past tasks for a task with these features; the likest has 1.
 
+    Only differences between past tasks count: how far all of them can be trusted is for the
+    observations to say, not for features on which no two tasks agree.
     A record whose metric lives on another scale (a share against a loss) gets 0: its values have
     another unit. One of another kind gets a quarter; an empty `kind` counts as the same. A feature
     is left out of a pair where one of the two lacks it.
     """
     deviations = _deviations(records)
+    distances = [_distance(features, record.features, deviations) for record in records]
     found = []
-    for record in records:
-        alike = math.exp(-_distance(features, record.features, deviations) / (2 * REACH**2))
+    for record, distance in zip(records, distances, strict=True):
+        alike = math.exp((min(distances) - distance) / (2 * REACH**2))
         other = kind != "" and record.kind != "" and kind != record.kind
         found.append(alike * (OTHER_KIND if other else 1.0) * float(record.share == share))
     return np.asarray(found, np.float64)

@@ -49,7 +49,7 @@ class KernelPrior:
     """
 
     scales: NDArray[np.float64]
-    scales_width: float = 0.8
+    scales_width: float = 0.7
     amplitude: float = 0.87
     amplitude_width: float = 0.25
     floor: float = 0.15
@@ -59,7 +59,7 @@ class KernelPrior:
     @classmethod
     def of_width(cls, coordinates: int) -> KernelPrior:
         """For so many coordinates when nothing is known of them."""
-        return cls(np.full(coordinates, 0.4 * math.sqrt(max(1, coordinates))))
+        return cls(np.full(coordinates, 0.25 * math.sqrt(max(1, coordinates))))
 
     @property
     def kernel(self) -> Kernel:

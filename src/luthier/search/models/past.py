@@ -113,10 +113,11 @@ def project(record: TaskRecord, space: Space) -> Projected:
     A parameter that a trial lacks gets the present default, a number outside a range its nearest
     end, a number between options the nearest option; parameters that the space lacks are left out.
     A trial is skipped, and counted, when a value cannot be read so (an unknown word), or when it
-    shows nothing: no finite score, or stopped before a quarter of training without diverging.
+    shows nothing: no finite score, or stopped before a quarter of training without diverging. All
+    are skipped when the record's anchor is not finite.
     """
     configs, trials = [], []
-    for trial in record.trials:
+    for trial in record.trials if math.isfinite(record.anchor) else ():
         config = fitted(trial.config, space)
         if config is not None and (trial.diverged or _last(trial) is not None):
             configs.append(config)

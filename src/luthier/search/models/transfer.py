@@ -136,14 +136,18 @@ def blend(past: Library, seen: Observed, starts: Sequence[Kernel] = ()) -> Mixtu
     if len(seen) and past.models:
         raw = np.append(past.affinity, 1.0) * ranking_shares(past.processes, target)
     weights = raw / raw.sum() if raw.sum() > 0 else np.append(0.0 * past.affinity, 1.0)
-    members = tuple(_moved(process, seen) for process in past.processes)
+    apart = float(np.std([p.shift for p in past.processes])) if past.models else 0.0
+    members = tuple(_moved(process, seen, apart) for process in past.processes)
     return Mixture(members, weights[:-1], float(weights[-1]), target)
 
 
-def _moved(process: GaussianProcess, seen: Observed) -> Member:
-    """The process with the shift and slope that fit the observations best, given the priors."""
+def _moved(process: GaussianProcess, seen: Observed, apart: float) -> Member:
+    """The process with the shift and slope that fit the observations best, given the priors.
+
+    Without observations it stays, and its level is doubted as far as past levels lie apart.
+    """
     if not len(seen):
-        return Member(process, process.shift, 0.0, 1.0, np.zeros((2, 2)))
+        return Member(process, process.shift, 0.0, 1.0, np.diag([apart**2, SLOPE**2]))
     mean, deviation = process.predict(seen.inputs)
     precision = 1 / (seen.noise**2 + deviation**2 + MISFIT**2)
     center = float(precision @ mean / precision.sum())
