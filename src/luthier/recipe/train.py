@@ -105,4 +105,4 @@ class Evaluate(Section):
     generate_rows: int = Field(256, ge=1)
     """Rows answered by generation in the last evaluation, at most; the report says how many."""
     harness: tuple[str, ...] = ()
-    """Tasks of lm-evaluation-harness, by name or YAML file, for base and tuned (`harness` extra)."""
+    """Tasks of lm-evaluation-harness, by name or YAML file, on base and tuned (`harness` extra)."""
