@@ -10,23 +10,20 @@ import numpy as np
 
 from luthier.core.errors import FixRecipe
 from luthier.core.seeds import derive
-from luthier.search.bandit import ArmPrior, Bandit
 from luthier.search.budget import Limit
-from luthier.search.choosing.paired import clearly_worse
 from luthier.search.costs import Costs
+from luthier.search.deciding.sources import Sources
+from luthier.search.deciding.standing import Standing
 from luthier.search.models.acquisition import log_expected_improvement
 from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.models.posterior import Belief
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
-from luthier.search.sampler import Proposal, Sampler, View
-from luthier.search.samplers.all import samplers
+from luthier.search.sampler import Proposal
 from luthier.search.study import StudyLog
 from luthier.search.trial import DECISIONS, UNITS, Config, Executor, Outcome, Slice, Trial
 
 Listener = Callable[["Controller"], None]
-HOPELESS = -1.645
-"""Standard deviations below the incumbent at which one in twenty trials would still win."""
 
 
 def nobody(controller: Controller) -> None:
@@ -47,17 +44,13 @@ class Controller:
     _busy: set[str] = field(default_factory=set)
     _promised: dict[str, int] = field(default_factory=dict)
     _queue: list[tuple[Config, int]] = field(default_factory=list)
-    _stale: bool = True
     _started: float = 0.0
 
     def __post_init__(self) -> None:
-        rules = self.problem.rules
         self.roster = Roster(self.log)
         self.costs = Costs(self.problem.relative_cost)
-        self.posterior = self._model(rules.history)
-        self._own = self._model(False)
-        self._sources: dict[str, Sampler] = samplers(rules.arms)
-        self._bandit = Bandit({name: ArmPrior(1.0) for name in self._sources})
+        self.standing = Standing(self.problem, self.roster, self.costs)
+        self.sources = Sources(self.problem)
 
     @property
     def trials(self) -> list[Trial]:
@@ -93,28 +86,21 @@ class Controller:
 
     @property
     def incumbent(self) -> Trial:
-        """The trial with the highest believed final score among those that meet the constraints;
-        the default before any other was looked at."""
-        able = [t for t in self.trials if t.curve and t.status not in ("diverged", "failed")]
-        meeting = [t for t in able if self.problem.violation(t.curve[-1]) <= 0]
-        if not meeting:
-            return self.trials[0]
-        belief = self.beliefs(meeting)
-        # Half a deviation is taken off, so that a young trial does not lead by its luck.
-        return meeting[int(np.argmax(belief.mean - 0.5 * belief.deviation))]
+        """The trial that leads; the default before any other was looked at."""
+        return self.standing.incumbent
 
-    def beliefs(self, trials: list[Trial]) -> Belief:
-        """Believed final relative scores of trials that were looked at."""
-        self._fit()
-        return self.posterior.of_trials(trials)
+    @property
+    def posterior(self) -> FreezeThaw:
+        """What is believed now, with history."""
+        return self.standing.posterior
 
     # -- beginning -------------------------------------------------------------------------
 
     def _open(self) -> None:
         """The default first and to its end, then the head of the portfolio."""
         for decision in self.roster.take_up():
-            if decision.arm in self._sources and decision.cost > 0:
-                self._bandit.reward(decision.arm, decision.gain * UNITS / decision.cost)
+            if decision.cost > 0:
+                self.sources.reward(decision.arm, decision.gain * UNITS / decision.cost)
         self.costs.learn(self.trials)
         default = self.problem.space.default
         if (why := self.problem.misfit(default)) is not None:
@@ -176,9 +162,9 @@ class Controller:
             derive(self.problem.seed, "decision", self.roster.number, len(self._busy))
         )
         paused = [t for t in self.trials if t.curve and self._free(t)]
-        proposal, arm, propensity = self._propose(random)
+        proposal, arm, propensity = self.sources.propose(self.standing.view(random))
         costs = [self.costs.expected(t.config, next_look(t.unit) - t.unit) for t in paused]
-        means = self.beliefs(paused) if paused else Belief(np.zeros(0), np.zeros(0))
+        means = self.standing.beliefs(paused) if paused else Belief(np.zeros(0), np.zeros(0))
         if proposal is not None:
             new = self.posterior.of_configs([proposal.config])
             means = Belief(
@@ -187,7 +173,7 @@ class Controller:
             costs.append(self.costs.expected(proposal.config, float(self.problem.rules.look)))
         if not costs:
             return self._finish("nothing is left to try")
-        gains = log_expected_improvement(means.mean, means.deviation, self._best())
+        gains = log_expected_improvement(means.mean, means.deviation, self.standing.best)
         place = int(np.argmax(gains - self.problem.rules.cost_weight * np.log(costs)))
         if (why := self._unworthy(float(np.exp(gains[place])), costs[place])) is not None:
             return self._finish(why)
@@ -197,20 +183,6 @@ class Controller:
         trial = self.roster.begin(proposal, arm, propensity, f"proposed by {arm}")
         self._promised[trial.id] = self.problem.rules.look
         return self._slice(trial)
-
-    def _propose(self, random: np.random.Generator) -> tuple[Proposal | None, str, float]:
-        view, left = self._view(random), list(self._sources)
-        while left:
-            if self.problem.rules.bandit:
-                arm, chances = self._bandit.choose(random, left)
-            else:
-                arm = left[int(random.integers(len(left)))]
-                chances = dict.fromkeys(left, 1 / len(left))
-            proposal = self._sources[arm].propose(view)
-            if proposal is not None and self.problem.misfit(proposal.config) is None:
-                return proposal, arm, chances[arm]
-            left.remove(arm)
-        return None, "", 1.0
 
     def _unworthy(self, gain: float, cost: float) -> str | None:
         """Why the best piece does not pay: its expected gain is less than its cost is worth."""
@@ -226,8 +198,8 @@ class Controller:
     def _take(self, outcome: Outcome) -> None:
         trial = next(t for t in self.trials if t.id == outcome.trial)
         self._busy.discard(outcome.trial)
-        before, cost = self._worth(), trial.cost
-        self._stale = True
+        before, cost = self.standing.worth, trial.cost
+        self.standing.changed()
         if outcome.observation is None:
             self.roster.fault(trial, outcome)
             return
@@ -237,10 +209,9 @@ class Controller:
         self.costs.learn(self.trials)
         self._freeze_loser(trial)
         self.log.changed(trial)
-        gain, spent = max(0.0, self._worth() - before), trial.cost - cost
+        gain, spent = max(0.0, self.standing.worth - before), trial.cost - cost
         arm = self.roster.settle(trial, gain, spent, self.spent)
-        if arm in self._sources:
-            self._bandit.reward(arm, gain * self.costs.full / max(spent, 1e-9))
+        self.sources.reward(arm, gain * self.costs.full / max(spent, 1e-9))
 
     def _freeze_loser(self, trial: Trial) -> None:
         """Freezes a trial that is both predicted and seen to lose against the incumbent."""
@@ -249,62 +220,8 @@ class Controller:
             return
         if trial.unit < max(self.problem.rules.look, self._promised.get(trial.id, 0)):
             return
-        belief = self.beliefs([trial])
-        hopeful = (belief.mean[0] - self._best()) / max(belief.deviation[0], 1e-9)
-        if hopeful < HOPELESS and clearly_worse(trial, lead):
-            trial.status = "frozen"
-            trial.reason = f"behind {lead.id} row by row, and predicted to stay so"
-
-    # -- small things ----------------------------------------------------------------------
-
-    def _model(self, history: bool) -> FreezeThaw:
-        problem = self.problem
-        return FreezeThaw(
-            problem.space,
-            problem.scale,
-            problem.past if history else (),
-            problem.features,
-            problem.rows,
-            history=history,
-            curve=problem.rules.curves,
-        )
-
-    def _seen(self) -> list[Trial]:
-        return [t for t in self.trials if t.curve or t.status == "diverged"]
-
-    def _fit(self) -> None:
-        if self._stale:
-            self.posterior.fit(self._seen())
-            self._stale = False
-
-    def _view(self, random: np.random.Generator) -> View:
-        self._fit()
-        self._own.fit(self._seen())
-        return View(
-            self.problem.space,
-            self.problem.scale,
-            self.trials,
-            self.incumbent,
-            self._best(),
-            self.posterior,
-            self._own,
-            self.costs,
-            random,
-            self.problem.portfolio,
-        )
-
-    def _best(self) -> float:
-        lead = self.incumbent
-        return float(self.beliefs([lead]).mean[0]) if lead.curve else 0.0
-
-    def _worth(self) -> float:
-        """The incumbent's believed score with half a deviation taken off, so that noise is not
-        rewarded."""
-        lead = self.incumbent
-        if not lead.curve:
-            return 0.0
-        belief = self.beliefs([lead])
-        return float(belief.mean[0] - 0.5 * belief.deviation[0])
+        if (why := self.standing.hopeless(trial)) is not None:
+            trial.status, trial.reason = "frozen", why
 
     def _free(self, trial: Trial) -> bool:
         return trial.alive and trial.id not in self._busy

@@ -1,0 +1,1 @@
+"""What the next decision rests on: where the search stands, and where proposals come from."""

@@ -1,0 +1,115 @@
+"""Where a search stands: what is believed of its trials, and which one leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from luthier.search.choosing.paired import clearly_worse
+from luthier.search.costs import Costs
+from luthier.search.models.freezethaw import FreezeThaw
+from luthier.search.models.posterior import Belief
+from luthier.search.problem import Problem
+from luthier.search.roster import Roster
+from luthier.search.sampler import View
+from luthier.search.trial import Trial
+
+HOPELESS = -1.645
+"""Standard deviations below the incumbent at which one in twenty trials would still win."""
+
+
+@dataclass
+class Standing:
+    """Two models of the same trials: `posterior` knows earlier tasks, the other this task only."""
+
+    problem: Problem
+    roster: Roster
+    costs: Costs
+    _stale: bool = True
+
+    def __post_init__(self) -> None:
+        self.posterior = _model(self.problem, self.problem.rules.history)
+        self._own = _model(self.problem, False)
+
+    def changed(self) -> None:
+        """A trial showed something new."""
+        self._stale = True
+
+    def beliefs(self, trials: list[Trial]) -> Belief:
+        """Believed final relative scores of trials that were looked at."""
+        self._fit()
+        return self.posterior.of_trials(trials)
+
+    @property
+    def incumbent(self) -> Trial:
+        """The trial with the highest believed final score among those that meet the constraints;
+        the default before any other was looked at."""
+        trials = self.roster.trials
+        able = [t for t in trials if t.curve and t.status not in ("diverged", "failed")]
+        meeting = [t for t in able if self.problem.violation(t.curve[-1]) <= 0]
+        if not meeting:
+            return trials[0]
+        belief = self.beliefs(meeting)
+        # Half a deviation is taken off, so that a young trial does not lead by its luck.
+        return meeting[int(np.argmax(belief.mean - 0.5 * belief.deviation))]
+
+    @property
+    def best(self) -> float:
+        """The incumbent's believed final relative score."""
+        lead = self.incumbent
+        return float(self.beliefs([lead]).mean[0]) if lead.curve else 0.0
+
+    @property
+    def worth(self) -> float:
+        """The same with half a deviation taken off, so that noise is not rewarded."""
+        lead = self.incumbent
+        if not lead.curve:
+            return 0.0
+        belief = self.beliefs([lead])
+        return float(belief.mean[0] - 0.5 * belief.deviation[0])
+
+    def hopeless(self, trial: Trial) -> str | None:
+        """Why a trial is both predicted and seen to lose against the incumbent, None when not."""
+        lead, belief = self.incumbent, self.beliefs([trial])
+        behind = (belief.mean[0] - self.best) / max(belief.deviation[0], 1e-9)
+        if behind < HOPELESS and clearly_worse(trial, lead):
+            return f"behind {lead.id} row by row, and predicted to stay so"
+        return None
+
+    def view(self, random: np.random.Generator) -> View:
+        """What sources of proposals may look at."""
+        self._fit()
+        self._own.fit(self._seen())
+        return View(
+            self.problem.space,
+            self.problem.scale,
+            self.roster.trials,
+            self.incumbent,
+            self.best,
+            self.posterior,
+            self._own,
+            self.costs,
+            random,
+            self.problem.portfolio,
+        )
+
+    def _seen(self) -> list[Trial]:
+        return [t for t in self.roster.trials if t.curve or t.status == "diverged"]
+
+    def _fit(self) -> None:
+        if self._stale:
+            self.posterior.fit(self._seen())
+            self._stale = False
+
+
+def _model(problem: Problem, history: bool) -> FreezeThaw:
+    return FreezeThaw(
+        problem.space,
+        problem.scale,
+        problem.past if history else (),
+        problem.features,
+        problem.rows,
+        history=history,
+        curve=problem.rules.curves,
+    )
