@@ -33,9 +33,8 @@ def main() -> int:
         packed.write(lines.encode())
     for record in kept:
         print(f"{record.id}: {len(record.trials)} trials")
-    print(
-        f"{TARGET.stat().st_size / 1000:.0f} kB, {len(kept)} tasks, {len(records) - len(kept)} left out"
-    )
+    size, short = TARGET.stat().st_size / 1000, len(records) - len(kept)
+    print(f"{size:.0f} kB, {len(kept)} tasks, {short} left out")
     return 0
 
 

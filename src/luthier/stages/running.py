@@ -214,6 +214,10 @@ def _finish(
             "openings": shop.prepared.sealed.openings,
         },
     )
+    if trained.search is None:
+        from luthier.stages.tuning.remember import remember
+
+        remember(shop, trained, record, store)
     drop_prefix(record.path / "prefix")
     shutil.rmtree(record.path / "checkpoint", ignore_errors=True)
     shutil.rmtree(record.path / "search", ignore_errors=True)

@@ -11,6 +11,7 @@ from luthier.core.types import Task
 from luthier.evaluate.measure import metrics_of
 from luthier.stages.parts.answers import features, rows_of, truth_of
 from luthier.stages.tuning.shared import SharedBase
+from luthier.stages.workshop import Workshop
 
 NEIGHBOURS = 5
 
@@ -21,23 +22,35 @@ def task_features(shared: SharedBase) -> dict[str, float]:
     Probes read training rows and the first validation half only. Source: the probes follow
     TuneAhead (2026), section 3.
     """
-    shop = shared.shop
+    found = plain_features(shared.shop, len(shared.halves.first))
+    return found | (_probes(shared) if shared.shop.task is Task.CLASSIFY else {})
+
+
+def plain_features(shop: Workshop, validation_rows: int) -> dict[str, float]:
+    """The part of the features that needs no pass through the model."""
     train = shop.part(shop.prepared.splits.train)
     lengths = shop.encoded.lengths[train]
     config = shop.network.plain.config
-    weights = sum(p.numel() for p in shop.base.network.parameters())
     found = {
         "log_rows": math.log(len(train)),
-        "log_validation_rows": math.log(len(shared.halves.first)),
+        "log_validation_rows": math.log(max(1, validation_rows)),
         "log_mean_tokens": math.log(float(lengths.mean())),
         "log_long_tokens": math.log(float(np.quantile(lengths, 0.95))),
-        "log_parameters": math.log(weights),
+        "log_parameters": math.log(sum(p.numel() for p in shop.base.network.parameters())),
         "log_width": math.log(config.hidden_size),
         "layers": float(shop.network.stack.layers),
     }
-    if shop.task is Task.CLASSIFY:
-        found |= _classes(shared, train)
-    return found
+    if shop.task is not Task.CLASSIFY:
+        return found
+    truth = truth_of(shop.exam(shop.encoded, train))
+    counts = np.bincount(truth, minlength=len(shop.head.labels.names)) / len(truth)
+    seen = counts[counts > 0]
+    return found | {
+        "log_labels": math.log(len(counts)),
+        "label_entropy": float(-(seen * np.log(seen)).sum()) / math.log(max(2, len(counts))),
+        "majority": float(counts.max()),
+        "rows_per_label": math.log(len(truth) / len(counts)),
+    }
 
 
 def anchor(shared: SharedBase) -> float:
@@ -51,29 +64,18 @@ def anchor(shared: SharedBase) -> float:
     return metrics_of(answers).get(shared.metric, shared.before())
 
 
-def _classes(shared: SharedBase, train: NDArray[np.int64]) -> dict[str, float]:
+def _probes(shared: SharedBase) -> dict[str, float]:
     shop = shared.shop
-    known = shop.exam(shop.encoded, train)
-    truth = truth_of(known)
-    counts = np.bincount(truth, minlength=len(shop.head.labels.names)) / len(truth)
-    seen = counts[counts > 0]
-    classes = len(counts)
-    entropy = float(-(seen * np.log(seen)).sum())
-    found = {
-        "log_labels": math.log(classes),
-        "label_entropy": entropy / math.log(max(2, classes)),
-        "majority": float(counts.max()),
-        "rows_per_label": math.log(len(truth) / classes),
-    }
+    known = shop.exam(shop.encoded, shop.part(shop.prepared.splits.train))
     asked = shop.exam(shop.encoded, shared.halves.first)
     vectors, others = features(shop.network, known), features(shop.network, asked)
-    found["neighbours"] = _neighbours(vectors, truth, others, truth_of(asked))
-    if shared.probe is not None:
-        for name, exam, these in (("train", known, vectors), ("validation", asked, others)):
-            answers = shared.probe.predict(these, truth_of(exam), rows_of(exam))
-            found[f"probe_{name}"] = float(
-                (answers.probabilities.argmax(1) == answers.truth).mean()
-            )
+    found = {"neighbours": _neighbours(vectors, truth_of(known), others, truth_of(asked))}
+    if shared.probe is None:
+        return found
+    for name, exam, these in (("train", known, vectors), ("validation", asked, others)):
+        answers = shared.probe.predict(these, truth_of(exam), rows_of(exam))
+        right = answers.probabilities.argmax(1) == answers.truth
+        found[f"probe_{name}"] = float(right.mean())
     return found
 
 
