@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm
 
 from luthier.search.choosing.final import Candidate, Choice, choose
 from luthier.search.controller import next_look
@@ -39,7 +40,7 @@ class Finals:
         groups = {t.id: [t] for t in _best(able, posterior, FINALISTS)}
         groups[default.id] = [default]
         for seed in range(1, self.seeds + 1):
-            if len(groups) < 2:
+            if len(groups) < 2 or not self._worthwhile(groups, default, posterior):
                 break
             for name in list(groups):
                 if not self.may_go_on():
@@ -47,6 +48,33 @@ class Finals:
                 self._repeat(groups[name], seed, trials)
             self._reject(groups, default)
         return self._choice(groups, default, posterior)
+
+    def _worthwhile(
+        self, groups: dict[str, list[Trial]], default: Trial, posterior: Posterior
+    ) -> bool:
+        """Whether another seed for each may gain more, by turning the choice, than it costs.
+
+        The gain is the expected rise of the better of the two leaders after half of their
+        uncertainty is gone. Source: Frazier et al. 2009, "The Knowledge-Gradient Policy".
+        """
+        rules = self.problem.rules
+        found = sorted(
+            (self._standing(group, posterior) for group in groups.values()), reverse=True
+        )
+        (first, error), (second, other) = found[:2]
+        spread = float(np.sqrt(0.5 * (error**2 + other**2)))
+        gap = (first - second) / max(spread, 1e-9)
+        gain = spread * float(norm.pdf(gap) - gap * norm.sf(gap))
+        runs = sum(group[0].cost for group in groups.values()) / max(default.cost, 1e-9)
+        return gain >= rules.worth * runs
+
+    def _standing(self, group: list[Trial], posterior: Posterior) -> tuple[float, float]:
+        """Believed relative score of a group and its standard error."""
+        belief = posterior.of_trials([group[0]])
+        mean, error = float(belief.mean[0]), float(belief.deviation[0])
+        if len(group) > 1:
+            mean, error = 0.5 * mean + 0.5 * self._mean(group), error / np.sqrt(len(group))
+        return mean, float(error)
 
     def _repeat(self, group: list[Trial], seed: int, trials: list[Trial]) -> None:
         """The same configuration with another seed, to its end."""
@@ -93,11 +121,7 @@ class Finals:
         return choose(list(found.values()), own)
 
     def _candidate(self, group: list[Trial], posterior: Posterior) -> Candidate:
-        belief = posterior.of_trials([group[0]])
-        mean, error = float(belief.mean[0]), float(belief.deviation[0])
-        if len(group) > 1:
-            mean = 0.5 * mean + 0.5 * self._mean(group)
-            error /= np.sqrt(len(group))
+        mean, error = self._standing(group, posterior)
         confirmed = tuple(self.confirm(t) for t in group)
         return Candidate(tuple(group), confirmed, mean, error, group[0].cost)
 
