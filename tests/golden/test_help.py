@@ -11,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parent / "help"
 VERBS = [
-    "", "init", "plan", "run", "predict", "eval", "doctor", "schema", "runs",
+    "", "init", "plan", "run", "tune", "predict", "eval", "doctor", "schema", "runs",
     "runs list", "runs show", "runs compare", "runs resume", "runs merge",
     "runs delete", "runs tidy",
 ]  # fmt: skip
