@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic_tasks import ROWS, SPACE, family, poisoned, turned
+from synthetic_tasks import SPACE, family, poisoned, turned
 
 from luthier.search.history.record import PastPoint, PastTrial
 from luthier.search.models.affinity import affinities
@@ -138,7 +138,8 @@ def test_misleading_tasks_lose_their_weight():
     records = [turned(r) for r in RECORDS[1:]]
     past, _ = library(SPACE, records, TASKS[0].features, "", True)
     own = [blend(past, observed(count)).own for count in (1, 12, 40)]
-    assert own[0] < 0.9 < own[1] + 0.1
+    assert own[0] < 0.5
+    assert own[1] > 0.8
     assert own[2] > 0.95
 
 
@@ -152,4 +153,3 @@ def test_a_past_task_is_moved_to_the_present_level():
     _, parts = zip(*(m.predict(seen.inputs) for m in mixture.members), strict=True)
     assert (deviation > np.minimum(np.min(parts, axis=0), mixture.target.predict(seen.inputs)[1])
             - 1e-9).all()  # fmt: skip
-    assert ROWS > 0

@@ -123,6 +123,7 @@ class FreezeThaw:
         """A copy that believes these configurations ended where they are expected to."""
         other = copy.copy(self)
         other._residual = self._residual.believing(self.space.encode(configs))
+        other._left_out = other._residual.leave_one_out()
         return other
 
     def draws(self, configs: Sequence[Config], count: int, random: np.random.Generator) -> Array:

@@ -19,7 +19,8 @@ STEEPEST = 2.0
 
 OWN = 0.5
 """Share of the sampling error that is a trial's own. All trials are measured on the same rows, so
-most of the error moves all of them together and does not change which is better."""
+most of the error moves all of them together and does not change which is better. On two recorded
+tasks, answers of pairs of trials differed as they would with a share of 0.34 to 0.43."""
 
 ROWS = 200
 """Validation rows of a record that does not say how many it had."""
