@@ -172,6 +172,7 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("direction", "place", "values"),
     [
+        ("higher", 0, [0.9, 0.6, 0.9, NAN, 0.1, 0.4, 0.5]),
         ("higher", 2, [0.5, 0.6, 0.9, NAN, 0.1, 0.4, 0.5]),
         ("lower", 4, [0.5, 0.6, 0.9, NAN, 0.1, 0.4, 0.5]),
         ("higher", 3, [NAN, -0.2, -0.1, 0.0, NAN, -0.1, 0.0]),
