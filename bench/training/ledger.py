@@ -37,9 +37,13 @@ class Ledger:
 
     def __init__(self, file: Path, again: bool, dry: bool) -> None:
         self._file, self._again, self._dry = file, again, dry
-        self._rows: list[dict[str, Any]] = []
-        if file.exists() and not dry:
-            self._rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+        self._rows = [] if dry else self._read()
+
+    def _read(self) -> list[dict[str, Any]]:
+        if not self._file.exists():
+            return []
+        rows: list[dict[str, Any]] = json.loads(self._file.read_text(encoding="utf-8"))["rows"]
+        return rows
 
     def has(self, what: str, peer: str) -> bool:
         """Whether this line was measured before and may be kept."""
@@ -53,6 +57,8 @@ class Ledger:
         print(json.dumps(shown), flush=True)
         if self._dry:
             return
+        # Another question may have written its lines meanwhile.
+        self._rows = self._read()
         same = [
             i for i, r in enumerate(self._rows) if (r["what"], r["peer"]) == (row.what, row.peer)
         ]

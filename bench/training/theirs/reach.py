@@ -1,4 +1,7 @@
-"""Trainer with PEFT: test accuracy against seconds, evaluation not counted."""
+"""Trainer, with PEFT or with every parameter trained: test accuracy against seconds.
+
+Evaluation is not counted.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,10 @@ from transformers import (
 
 
 class Curve(TrainerCallback):
-    """Measures the test rows a dozen times; the clocks stand still meanwhile."""
+    """Measures the test rows so many times; the clocks stand still meanwhile."""
 
-    def __init__(self, accuracy: Any, steps: int) -> None:
-        self._accuracy, self._every = accuracy, max(1, steps // 12)
+    def __init__(self, accuracy: Any, every: int) -> None:
+        self._accuracy, self._every = accuracy, max(1, every)
         self.points: list[dict[str, float]] = []
         self._wall = self._cpu = 0.0
 
@@ -67,10 +70,12 @@ def main() -> None:
     model = AutoModelForSequenceClassification.from_pretrained(
         given["model"], num_labels=len(labels), use_safetensors=True
     )
-    model = get_peft_model(model, LoraConfig(task_type=TaskType.SEQ_CLS, **LORA))
+    batch = given.get("batch", 32)
+    if given.get("adapter", True):
+        model = get_peft_model(model, LoraConfig(task_type=TaskType.SEQ_CLS, **LORA))
     arguments = TrainingArguments(
         output_dir=tempfile.mkdtemp(prefix="bench-"),
-        per_device_train_batch_size=32,
+        per_device_train_batch_size=batch,
         train_sampling_strategy=given["sampling"],
         num_train_epochs=given["epochs"],
         learning_rate=given.get("rate", 5e-4),
@@ -82,7 +87,8 @@ def main() -> None:
     def accuracy() -> float:
         return measure(model, tokenizer, rows["test"], labels)
 
-    curve = Curve(accuracy, given["epochs"] * -(-len(data) // 32))
+    steps = given["epochs"] * -(-len(data) // batch)
+    curve = Curve(accuracy, steps // given.get("points", 12))
     Trainer(
         model=model,
         args=arguments,
