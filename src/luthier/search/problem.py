@@ -46,7 +46,8 @@ class Rules:
 class Problem:
     """`rows` are the validation rows that choose. `relative_cost` is a configuration's cost per
     unit relative to the default, `misfit` says why a configuration cannot be trained here (None:
-    it can), `violation` how far an observation is from meeting all constraints (0: it does)."""
+    it can), `violation` how far an observation is from meeting all constraints (0: it does).
+    `kind` is the task's name; records of another kind count for less."""
 
     space: Space
     scale: Scale
@@ -59,3 +60,4 @@ class Problem:
     violation: Callable[[Observation], float] = no_violation
     seed: int = 0
     rules: Rules = Rules()
+    kind: str = ""

@@ -107,9 +107,10 @@ def _model(problem: Problem, history: bool) -> FreezeThaw:
     return FreezeThaw(
         problem.space,
         problem.scale,
-        problem.past if history else (),
+        problem.past,
         problem.features,
         problem.rows,
         history=history,
         curve=problem.rules.curves,
+        kind=problem.kind,
     )

@@ -123,6 +123,7 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
             misfit=costs.misfit(_limits(goal)),
             violation=goal.conditions,
             seed=shop.recipe.train.seed,
+            kind=shop.task.value,
             rules=Rules(arms=section.sources) if section.sources else Rules(),
         ),
         StoredLog(store, record.id, record.path / "search" / "rows"),
