@@ -14,7 +14,9 @@ from luthier.data.feed.batches import BatchPlan, collate
 from luthier.search.trial import Config, Slice
 from luthier.stages import planning
 from luthier.stages.tuning.configured import DEPTH, adapted_layers
-from luthier.stages.tuning.shared import Member, SharedBase
+from luthier.stages.tuning.fitting import whole_run
+from luthier.stages.tuning.member import Member
+from luthier.stages.tuning.shared import SharedBase
 from luthier.train.state import trainable
 
 LATENCY_ROWS = 15
@@ -49,7 +51,7 @@ class TrialCosts:
 
         Raises: LowerMemory when it does not fit into what is free.
         """
-        key = repr([config.get(k) for k in (DEPTH, "adapter.rank", "train.batch_size")])
+        key = _shape(config)
         if key not in self._memory:
             self._memory[key] = self.shared.estimate(config)
         return self._memory[key]
@@ -79,7 +81,11 @@ class TrialCosts:
 
     def measures(self, member: Member, piece: Slice) -> dict[str, float]:
         """What is known of a trial beside its metrics."""
-        costs = self.estimate(piece.config)
+        key = _shape(piece.config)
+        if key not in self._memory:
+            # The trial is on the base already; a second one beside it would be taken for a part.
+            self._memory[key] = whole_run(member.shop)
+        costs = self._memory[key]
         return {
             "memory_mb": costs.memory_mb,
             "train_seconds": costs.seconds,
@@ -104,3 +110,8 @@ class TrialCosts:
                     taken.append(1000 * (time.perf_counter() - started))
             self._latency[key] = round(float(np.median(taken)), 3)
         return self._latency[key]
+
+
+def _shape(config: Config) -> str:
+    """What memory and time of a whole run depend on."""
+    return repr([config.get(k) for k in (DEPTH, "adapter.rank", "train.batch_size")])

@@ -1,0 +1,93 @@
+"""From a configuration to the recipe and the assembled network of a trial, and where it starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from luthier.core.seeds import derive
+from luthier.core.types import Task
+from luthier.evaluate.baseline import LinearProbe
+from luthier.models.build import assemble, build_adapter, build_head
+from luthier.models.network import Network
+from luthier.recipe.recipe import Recipe
+from luthier.search.trial import Config, Slice
+from luthier.stages import planning
+from luthier.stages.parts.answers import features, truth_of
+from luthier.stages.tuning.configured import RATE, configured
+from luthier.stages.workshop import Workshop
+
+
+def trial_recipe(shop: Workshop, config: Config) -> Recipe:
+    """The resolved recipe of a configuration: what an ordinary run with it would be given."""
+    recipe = configured(shop.recipe, config, shop.network.stack.layers)
+    offset = float(config.get(RATE, 0.0))
+    adapter = build_adapter(recipe.adapter)
+    rated = recipe.model_copy(
+        update={"train": recipe.train.model_copy(update={"learning_rate": "auto"})}
+    )
+    rows = len(shop.part(shop.prepared.splits.train))
+    solved = planning.resolve(rated, shop.task, rows, shop.network, adapter)
+    assert solved.train.learning_rate != "auto"
+    rate = float(f"{solved.train.learning_rate * 10**offset:.4g}")
+    # Passes are a fidelity, never a parameter: every trial sees the recipe's own.
+    train = solved.train.model_copy(
+        update={"learning_rate": rate, "epochs": shop.recipe.train.epochs}
+    )
+    # The recipe of a trial is that of an ordinary run: without a search of its own.
+    return solved.model_copy(update={"train": train, "tune": None})
+
+
+def trial_seed(recipe: Recipe, piece: Slice) -> int:
+    """The seed of first values and dropout: the recipe's own unless the trial repeats another."""
+    own = recipe.train.seed
+    return derive(own, "trial", piece.seed) if piece.seed else own
+
+
+def trial_shop(shop: Workshop, piece: Slice) -> Workshop:
+    """The workshop with a trial's network on the base. Whoever asks must take it off again."""
+    recipe = trial_recipe(shop, piece.config)
+    adapter = build_adapter(recipe.adapter)
+    head = build_head(shop.task, shop.prepared.facts, recipe.train)
+    network = assemble(shop.base, adapter, head, trial_seed(recipe, piece))
+    legal = planning.paths(recipe, shop.task, network, adapter)
+    head = build_head(shop.task, shop.prepared.facts, recipe.train, legal["chunked_loss"].on)
+    timing = planning.schedule(recipe, len(shop.part(shop.prepared.splits.train)))
+    return replace(shop, recipe=recipe, adapter=adapter, network=network, head=head,
+                   legal=legal, timing=timing)  # fmt: skip
+
+
+def whole_run(shop: Workshop) -> planning.Costs:
+    """Memory and time of a whole run of an assembled trial.
+
+    Raises: LowerMemory when it does not fit into what is free.
+    """
+    rows = shop.part(shop.prepared.splits.train)
+    return planning.estimate(shop.network, shop.encoded, rows, shop.recipe, shop.timing.steps)
+
+
+def fitted_probe(shop: Workshop, check: NDArray[np.int64]) -> LinearProbe | None:
+    """A probe of the training rows whose strength is chosen on the examples `check`; None for
+    tasks without classes, or where the recipe wants none."""
+    if shop.task is not Task.CLASSIFY or not shop.recipe.evaluate.probe:
+        return None
+    train = shop.exam(shop.encoded, shop.part(shop.prepared.splits.train))
+    checked = shop.exam(shop.encoded, check)
+    return LinearProbe.fit(
+        shop.head.labels.names,
+        (features(shop.network, train), truth_of(train)),
+        (features(shop.network, checked), truth_of(checked)),
+    )
+
+
+def start_at_probe(network: Network, probe: LinearProbe) -> None:
+    """Puts the probe's weights into the output layer."""
+    assert isinstance(network.output, nn.Linear)
+    weight, bias = probe.linear()
+    with torch.no_grad():
+        network.output.weight.copy_(torch.from_numpy(weight))
+        network.output.bias.copy_(torch.from_numpy(bias))
