@@ -1,0 +1,116 @@
+"""Replays searches on recorded learning curves; see README.md.
+
+    python bench/search_replay/run.py [--quick] [--seeds 30] [--only TASK ...] [--deep]
+
+Replays are kept in work/, so that a run that was stopped goes on. --quick replays two seeds on two
+tasks, prints the rows and keeps none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
+
+from keeper import Keeper, Settings  # noqa: E402
+from ledger import commit, machine  # noqa: E402
+from measures import Replayed, judged  # noqa: E402
+from story import rows, shown  # noqa: E402
+from tables import Table, read  # noqa: E402
+
+QUESTION = (
+    "How much training does the search save, against the searches people run now, on recorded "
+    "learning curves whose data set it has never seen?"
+)
+COMMAND = "python bench/search_replay/run.py"
+RUNS, LEAST = 12, 6
+PEERS = (
+    "default only",
+    "random",
+    "grid 3x3",
+    "ASHA, random",
+    "chunks, peer median",
+    "Optuna TPE",
+    "Optuna TPE + Hyperband",
+    "Optuna GP",
+    "Optuna TPE + Hyperband, default first",
+    "Optuna GP, default first",
+    "Syne Tune ASHA",
+    "Syne Tune BOHB",
+    "Syne Tune zero-shot transfer",
+)
+OURS = (
+    "ours",
+    "ours, no history",
+    "ours, no curves",
+    "ours, no bandit",
+    "ours, poisoned history",
+)
+
+
+def main() -> None:
+    """Replays everything and writes results.json and the README's tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="two seeds, two tasks, keeps nothing")
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--only", nargs="*", default=[], help="names of tasks")
+    parser.add_argument("--deep", action="store_true", help="records with all layers adapted")
+    given = parser.parse_args()
+    settings = Settings(2 if given.quick else given.seeds, RUNS, "d" if given.deep else "s", LEAST)
+    tables = read(settings.depth, settings.least)
+    chosen = [t for t in tables if not given.only or t.name in given.only]
+    chosen = chosen[:2] if given.quick else chosen
+    if not chosen:
+        sys.exit(f"no task has {LEAST} records yet; make some with bench/history/record.py")
+    found = replayed(Keeper(tables, settings), chosen)
+    lines = rows(found, chosen)
+    for line in lines:
+        print(json.dumps(asdict(line)))
+    print(shown(found, chosen))
+    if not (given.quick or given.only or given.deep):
+        keep([asdict(line) for line in lines], settings.seeds, shown(found, chosen))
+
+
+def replayed(keeper: Keeper, tables: list[Table]) -> dict[str, list[list[Replayed]]]:
+    """For each method its replays, per task and seed."""
+    found: dict[str, list[list[Replayed]]] = {}
+    for method in (*PEERS, *OURS):
+        make = keeper.ours if method in OURS else keeper.peer
+        found[method] = []
+        for table in tables:
+            print(f"{method}: {table.name}", file=sys.stderr, flush=True)
+            found[method].append([judged(table, line, RUNS) for line in make(table, method)])
+    return found
+
+
+def keep(lines: list[dict[str, Any]], seeds: int, text: str) -> None:
+    """Writes the results, and the further tables into the README."""
+    about = {
+        "question": QUESTION,
+        "command": f"{COMMAND} --seeds {seeds}",
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "commit": commit(),
+        "rows": lines,
+    }
+    place = HERE / "results.json"
+    place.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    readme, begin, end = HERE / "README.md", "<!-- further: begin -->", "<!-- further: end -->"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

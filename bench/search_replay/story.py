@@ -1,0 +1,142 @@
+"""The rows of results.json, and the further tables of the README."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ledger import Row
+from measures import MARKS, RESOLUTION, Replayed, of, ranks, saved
+from tables import Table
+
+Found = Mapping[str, Sequence[Sequence[Replayed]]]
+BOUNDS = {"Optuna TPE + Hyperband": (0.6, 0.4, 0.8), "Optuna GP": (0.4, 0.2, 0.6)}
+"""Share of compute to save: at least, lower bound of the interval above, aim."""
+SLOWER = 0.15
+WORSE = (0.03, 0.01)
+FIRST = 0.7
+
+
+def rows(found: Found, tables: Sequence[Table]) -> list[Row]:
+    """Compute saved against every peer, then the ablations and the risks."""
+    ours = of(found["ours"], "reached")
+    lines = []
+    for peer in (name for name in found if not name.startswith("ours")):
+        share, (low, high) = saved(ours, of(found[peer], "reached"))
+        must, bound, aim = BOUNDS.get(peer, (None, None, None))
+        met = True if must is None else share >= must and low > (bound or 0)
+        lines.append(
+            Row(
+                "trainings until a model within 1 point of the best is chosen (ratio: share saved)",
+                peer, _short(ours.mean()), _short(of(found[peer], "reached").mean()),
+                _short(share), (_short(low), _short(high)),
+                f"at least {must:g}, lower bound above {bound:g}" if must else "—",
+                f"at least {aim:g}" if aim else "—", met,
+            )
+        )  # fmt: skip
+    return [*lines, *_ablations(found, ours), *_risks(found)]
+
+
+def _ablations(found: Found, ours: np.ndarray) -> list[Row]:
+    lines = []
+    for name in (n for n in found if n.startswith("ours, ")):
+        other = of(found[name], "reached")
+        share, (low, high) = saved(ours, other)
+        lines.append(
+            Row("the same, with every part against without one (ratio: share saved)", name,
+                _short(ours.mean()), _short(other.mean()), _short(share),
+                (_short(low), _short(high)), "—", "—", True)
+        )  # fmt: skip
+    if {"ours, poisoned history", "ours, no history"} <= set(found):
+        bad, none = (of(found[f"ours, {n} history"], "reached") for n in ("poisoned", "no"))
+        share, (low, high) = saved(bad, none)
+        lines.append(
+            Row("poisoned history against none: how much slower (ratio)", "ours, no history",
+                _short(bad.mean()), _short(none.mean()), _short(-share),
+                (_short(-high), _short(-low)), f"at most {SLOWER:g}", "at most 0",
+                -share <= SLOWER)
+        )  # fmt: skip
+    return lines
+
+
+def _risks(found: Found) -> list[Row]:
+    ahead = of(found["ours"], "ahead")
+    lines = []
+    for text, limit, must, aim in (
+        ("share of replays that ship something worse than the default on test by more than half a "
+         "point", -RESOLUTION - 1e-9, *WORSE),
+        ("share of replays that ship something worse than the default on test at all",
+         -1e-9, None, None),
+    ):  # fmt: skip
+        share = float((ahead < limit).mean())
+        peer = float((of(found["Optuna TPE + Hyperband"], "ahead") < limit).mean())
+        lines.append(
+            Row(text, "Optuna TPE + Hyperband", _short(share), _short(peer), None, None,
+                f"at most {must:g}" if must else "—", f"at most {aim:g}" if aim else "—",
+                must is None or share <= must)
+        )  # fmt: skip
+    first = float(of(found["ours"], "first").mean())
+    other = float(of(found["random"], "first").mean())
+    lines.append(
+        Row("share of replays whose first trial after the default is within 1 point of the best",
+            "random", _short(first), _short(other), None, None, "—", f"at least {FIRST:g}", True)
+    )  # fmt: skip
+    return lines
+
+
+def shown(found: Found, tables: Sequence[Table]) -> str:
+    """Tables and ranks that do not fit the house's form."""
+    order, chance = ranks({name: of(r, "reached") for name, r in found.items()})
+    parts = ["### Recorded tables", _tables(tables), "### Methods", _methods(found, order)]
+    told = "cannot be told below three tasks" if np.isnan(chance) else f"p = {chance:.3g}"
+    seeds = len(found["ours"][0])
+    parts.append(
+        f"Friedman's test over {len(tables)} tasks, {len(found)} methods, {seeds} seeds: {told}."
+    )
+    for place, title in enumerate(("the choosing rows", "test")):
+        parts += [f"### Regret of the leader on {title}, in points", _regrets(found, place)]
+    return "\n\n".join(parts)
+
+
+def _tables(tables: Sequence[Table]) -> str:
+    lines = ["| task | records | one run, CPU s | default, test | best, test | within 1 point |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
+    for t in tables:
+        good = int((t.tests >= t.tests[t.best] - 0.01 - 1e-9).sum())
+        lines.append(
+            f"| {t.name} | {len(t.entries)} | {t.full:.0f} | {100 * t.tests[0]:.1f} | "
+            f"{100 * t.tests[t.best]:.1f} | {good} |"
+        )
+    return "\n".join(lines)
+
+
+def _methods(found: Found, order: Mapping[str, float]) -> str:
+    lines = [
+        "| method | trainings to within 1 point | never | mean rank | test regret of what ships | "
+        "worse than default by 0.5 | worse at all | trainings spent | CPU s thought |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, results in sorted(found.items(), key=lambda pair: order[pair[0]]):
+        ahead = of(results, "ahead")
+        lines.append(
+            f"| {name} | {of(results, 'reached').mean():.2f} | "
+            f"{100 * of(results, 'censored').mean():.0f} % | {order[name]:.1f} | "
+            f"{100 * of(results, 'final').mean():.2f} | "
+            f"{100 * (ahead < -RESOLUTION - 1e-9).mean():.0f} % | "
+            f"{100 * (ahead < -1e-9).mean():.0f} % | {of(results, 'spent').mean():.1f} | "
+            f"{of(results, 'thought').mean():.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _regrets(found: Found, place: int) -> str:
+    lines = ["| method | " + " | ".join(f"{m:g}" for m in MARKS) + " |",
+             "|---|" + "---|" * len(MARKS)]  # fmt: skip
+    for name, results in found.items():
+        means = np.mean([[r.regrets[:, place] for r in row] for row in results], axis=(0, 1))
+        lines.append(f"| {name} | " + " | ".join(f"{100 * m:.2f}" for m in means) + " |")
+    return "\n".join(lines)
+
+
+def _short(value: float) -> float:
+    return float(f"{float(value):.3g}")
