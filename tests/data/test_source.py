@@ -220,15 +220,21 @@ def test_the_hub_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hub_rows_stream_with_class_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = "0123456789" * 4
+
     class Streamed(list[dict[str, Any]]):
         features: ClassVar = {"label": types.SimpleNamespace(names=["x", "y"])}
 
-    def load(name: str, config: str | None, split: str, streaming: bool) -> Streamed:
+    def load(name: str, config: str | None, split: str, streaming: bool, revision: str) -> Streamed:
         assert (name, config, split, streaming) == ("owner/name", "small", "train", True)
+        assert revision == commit
         return Streamed([{"text": "a", "label": 1}, {"text": "b", "label": -1}])
 
     monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(load_dataset=load))
-    assert read("owner/name:small") == [{"text": "a", "label": "y"}, {"text": "b", "label": None}]
+    assert read(f"owner/name@{commit}:small") == [
+        {"text": "a", "label": "y"},
+        {"text": "b", "label": None},
+    ]
 
 
 def test_a_fingerprint_follows_the_content_alone(tmp_path: Path) -> None:

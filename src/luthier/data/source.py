@@ -12,13 +12,13 @@ from luthier.core.errors import FixData
 from luthier.core.hashing import hash_file, hash_value
 from luthier.data.sources.columnar import Columnar
 from luthier.data.sources.delimited import Delimited
-from luthier.data.sources.hub import Hub, revision
+from luthier.data.sources.hub import Hub, HubName, pinned
 from luthier.data.sources.json_array import JsonArray
 from luthier.data.sources.json_lines import JsonLines
-from luthier.data.sources.location import Format, Location, locate, split_names
+from luthier.data.sources.location import Format, Location, is_hub, locate, split_names
 from luthier.data.sources.text_files import TextFile, TextFolder
 
-__all__ = ["Source", "fingerprint", "open_source", "split_names"]
+__all__ = ["Source", "fingerprint", "open_source", "pin", "split_names"]
 
 
 class Source(Protocol):
@@ -56,16 +56,28 @@ def open_source(
     return _Rows(members[0] if len(members) == 1 else _Chain(found.place, members))
 
 
+def pin(location: str, base: Path | None = None, format: str = "auto") -> str:
+    """A location that gives the same rows for ever, as far as that can be said.
+
+    A data set of the hub gets its present commit; a file or folder comes back as it is.
+
+    Raises: FixData when the hub does not tell.
+    """
+    return pinned(location) if is_hub(location, base, format) else location
+
+
 def fingerprint(location: str, base: Path | None = None, split: str | None = None) -> str:
     """SHA-256 of the bytes `open_source` would read, whatever the folder they lie in.
 
-    For the hub, of the data set's name and its present revision.
+    For the hub, of the data set's name and commit: that of the location, else the present one.
 
     Raises: FixData when nothing is there or the hub cannot be asked.
     """
     found = locate(location, base, "auto", split)
     if found.format is Format.HUB:
-        return hash_value({"hub": found.hub, "split": split, "revision": revision(found.hub)})
+        exact = HubName.parse(pinned(found.hub))
+        name = str(HubName(exact.name, None, exact.config))
+        return hash_value({"hub": name, "split": split, "revision": exact.revision})
     files = [path for path in found.paths if path.is_file()]
     if len(files) == 1:
         return hash_file(files[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from luthier.core.types import Task
 from luthier.models.files import check_weights
 from luthier.models.masked import refuse_headless, refuse_unfit
 from luthier.models.places import EMBEDDED as EMBEDDED
-from luthier.models.places import locate
+from luthier.models.places import fetch, locate
 from luthier.models.quantized import quantization
 
 
@@ -43,6 +43,8 @@ class Base:
     config: Any
     kind: Literal["encoder", "masked", "causal"]
     hash: str
+    folder: Path | None = None
+    """Where its files lie; None for a base that was made in memory."""
 
     @property
     def masked(self) -> bool:
@@ -87,18 +89,17 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
         AutoTokenizer,
     )
 
-    place = locate(spec.id)
-    if Path(place).is_dir():
-        check_weights(Path(place))
-    options: dict[str, Any] = {"revision": spec.revision} if spec.revision else {}
+    spec, folder = _copied(spec)
+    check_weights(folder)
+    place = str(folder)
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
-        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
         kind = _kind(config, task, spec.id)
         with_head = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
         loader = with_head.get(kind, AutoModel)
-        if kind == "encoder" and _accepts_pooler(config):
-            options["add_pooling_layer"] = False
+        bare = kind == "encoder" and _accepts_pooler(config)
+        options = {"add_pooling_layer": False} if bare else {}
         network, found = loader.from_pretrained(
             place,
             config=config,
@@ -127,9 +128,13 @@ def load_base(spec: BaseSpec, task: Task) -> Base:
     _refuse_gaps(f"model {spec.id}", tokenizer, found["missing_keys"])
     network.requires_grad_(False)
     network.eval()
+    if spec.revision is not None:
+        # What is kept names the model, not the place of its copy on this machine.
+        for part in (network, tokenizer, config, network.config):
+            part.name_or_path = spec.id
     if spec.quantize == "none":
         network.to(spec.device)
-    return Base(spec, network, tokenizer, config, kind, _hash(place, spec, config))
+    return Base(spec, network, tokenizer, config, kind, _hash(folder, spec), folder)
 
 
 def _refuse_gaps(place: str, tokenizer: Any, missing: Iterable[str]) -> None:
@@ -163,11 +168,21 @@ def _accepts_pooler(config: Any) -> bool:
     return config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra_pooler")
 
 
-def _hash(place: str, spec: BaseSpec, config: Any) -> str:
-    folder = Path(place)
-    if not folder.is_dir():
-        commit = getattr(config, "_commit_hash", None) or spec.revision or "main"
-        return hash_value({"id": spec.id, "commit": commit})
+def _copied(spec: BaseSpec) -> tuple[BaseSpec, Path]:
+    """The folder of a base; one of the hub is copied to this machine, and has a revision then.
+
+    Of a folder there is but one revision: what lies in it.
+    """
+    folder = Path(locate(spec.id))
+    if folder.is_dir():
+        return replace(spec, revision=None), folder
+    folder = fetch(spec.id, spec.revision)
+    return replace(spec, revision=folder.name), folder
+
+
+def _hash(folder: Path, spec: BaseSpec) -> str:
+    if spec.revision is not None:
+        return hash_value({"id": spec.id, "commit": spec.revision})
     files = [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
     return hash_value({f.name: hash_file(f) for f in files if f.exists()})
 
@@ -187,8 +202,8 @@ def end_tokens(base: Base) -> tuple[int, ...]:
 
 def stated_pooling(base: Base) -> Literal["mean", "cls"]:
     """How a sentence encoder says its token vectors are pooled; the mean where it says nothing."""
-    file = Path(locate(base.spec.id)) / "1_Pooling" / "config.json"
-    if file.is_file():
+    file = base.folder / "1_Pooling" / "config.json" if base.folder is not None else None
+    if file is not None and file.is_file():
         settings = json.loads(file.read_text(encoding="utf-8"))
         if settings.get("pooling_mode_cls_token"):
             return "cls"

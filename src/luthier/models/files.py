@@ -7,7 +7,7 @@ from pathlib import Path
 
 from luthier.core.errors import FixModel
 
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 
 
 def check_weights(folder: Path) -> None:
@@ -30,17 +30,25 @@ def check_weights(folder: Path) -> None:
         if missing:
             raise FixModel(str(index), f"{', '.join(missing)} is missing", advice="copy it again")
     if not files:
-        pickled = sorted(p.name for pattern in _PICKLES for p in folder.glob(pattern))
-        if pickled:
-            raise FixModel(
-                str(folder),
-                f"the weights are pickled ({', '.join(pickled)}); loading them could run any code",
-                "safetensors files",
-                "convert them where the model came from, or choose a safetensors revision",
-            )
+        refuse_pickles(str(folder), [p.name for p in folder.iterdir()])
         raise FixModel(str(folder), "there are no weights", "*.safetensors files")
     for file in files:
         check_safetensors(file)
+
+
+def refuse_pickles(place: str, names: list[str]) -> None:
+    """Refuses weights that are pickled, going by the names of files.
+
+    Raises: FixModel naming them.
+    """
+    pickled = sorted(name for name in names if Path(name).suffix in _PICKLES)
+    if pickled:
+        raise FixModel(
+            place,
+            f"the weights are pickled ({', '.join(pickled)}); loading them could run any code",
+            "safetensors files",
+            "convert them where the model came from, or choose a safetensors revision",
+        )
 
 
 def check_safetensors(file: Path) -> None:

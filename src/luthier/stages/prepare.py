@@ -18,7 +18,7 @@ from luthier.core.types import FIELDS, Level, Task
 from luthier.data.audit import DataReport, audit
 from luthier.data.feed.labels import HeadFacts, LabelSet
 from luthier.data.mapping import Mapping, Refusals, canonical_rows, recognise
-from luthier.data.source import Source, fingerprint, open_source
+from luthier.data.source import Source, fingerprint, open_source, pin
 from luthier.data.split import SealedTest, Splits, make_splits
 from luthier.data.table import Table
 from luthier.recipe.data import Data
@@ -60,6 +60,7 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     Raises: FixData for faults of the files; the same files and recipe give the same result.
     """
     files, notes = _files(recipe.data, base_folder)
+    files = _pinned(files, recipe.data.format, base_folder)
     progress.start("reading the data", None, "rows")
     mapping, seen = _recognise(recipe, files, base_folder)
     reading = _read(recipe, files, base_folder, mapping, folder, progress)
@@ -98,6 +99,12 @@ def _files(data: Data, base_folder: Path) -> tuple[Files, list[str]]:
     if train := _beside(folder, ("train",)):
         files = replace(files, train=str(train))
     return files, notes
+
+
+def _pinned(files: Files, format: str, base_folder: Path) -> Files:
+    """The same files; data sets of the hub at one commit, however often they are opened."""
+    given = {part: place for part, place in vars(files).items() if place is not None}
+    return replace(files, **{p: pin(place, base_folder, format) for p, place in given.items()})
 
 
 def _beside(folder: Path, names: tuple[str, ...]) -> Path | None:

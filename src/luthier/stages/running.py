@@ -19,6 +19,7 @@ from luthier.stages.evaluation import evaluate as evaluate_stage
 from luthier.stages.parts.card import write_card
 from luthier.stages.parts.environment import environment
 from luthier.stages.parts.keeping import keep
+from luthier.stages.parts.pinning import pin_recipe
 from luthier.stages.parts.prefix import drop_prefix
 from luthier.stages.reporting import Spent, report
 from luthier.stages.training import Trained, memory_advice, state_key, train
@@ -32,9 +33,13 @@ from luthier.train.world import World
 def begin(recipe: Recipe, base_folder: Path, store: Store, progress: Progress) -> RunResult:
     """A new run of a recipe whose paths start at `base_folder`.
 
+    What the recipe names on the hub is recorded with its commit; where the hub does not tell it,
+    there is no run.
+
     Raises: every LuthierError; the run is then marked failed with the reason, or interrupted.
     """
     world = World.join()
+    recipe = pin_recipe(recipe, base_folder)
     wanted = "auto" if recipe.task == "auto" else recipe.task.value
     facts = {"base_folder": str(base_folder.resolve()), "environment": environment()}
     content = recipe.model_dump(mode="json")

@@ -23,7 +23,7 @@ from luthier.models.base import Base, end_tokens, load_base
 from luthier.models.build import assemble, base_spec, build_adapter, build_head
 from luthier.models.head import Head
 from luthier.models.network import Network
-from luthier.models.places import locate
+from luthier.models.places import fetch, locate
 from luthier.models.probe import best_precision
 from luthier.recipe.recipe import Recipe
 from luthier.stages import planning
@@ -182,7 +182,10 @@ def _template_of(place: str) -> str:
 
     where = f"model.template_from {place!r}"
     try:
-        other = AutoTokenizer.from_pretrained(locate(place), trust_remote_code=False)
+        folder = locate(place)
+        if not Path(folder).is_dir():
+            folder = str(fetch(place, None, weights=False))
+        other = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise FixModel(
             where,

@@ -1,71 +1,109 @@
-"""A data set of the Hugging Face hub, streamed by the optional package `datasets`."""
+"""A data set of the Hugging Face hub at one commit, streamed by the optional package `datasets`."""
 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from luthier.core.errors import FixData, need_extra
+from luthier.core.errors import FixData, LuthierError, need_extra
+from luthier.core.hub import COMMIT, commit_of, keep_quiet, refusal
 from luthier.data.sources.columnar import named
+
+_SPELLING = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?(?::([\w.-]+))?")
+
+
+@dataclass(frozen=True)
+class HubName:
+    """The parts of `owner/name@revision:config`; revision and config may be left out."""
+
+    name: str
+    revision: str | None
+    config: str | None
+
+    @staticmethod
+    def parse(location: str) -> HubName:
+        """The parts of a location.
+
+        Raises: FixData for another spelling.
+        """
+        match = _SPELLING.fullmatch(location)
+        if match is None:
+            raise FixData(
+                location,
+                "this is no name of a data set on the hub",
+                "Allowed: owner/name, owner/name@revision, each also with :config",
+            )
+        return HubName(*match.groups())
+
+    def __str__(self) -> str:
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"{self.name}{revision}{f':{self.config}' if self.config else ''}"
 
 
 class Hub:
-    """Rows of `owner/name` or `owner/name:config`; code of the data set is never run."""
+    """Rows of a data set on the hub; code of the data set is never run."""
 
     def __init__(self, location: str, split: str | None = None) -> None:
-        self.place = location
-        self._name, _, self._config = location.partition(":")
+        self._asked = HubName.parse(location)
+        commit = self._asked.revision or ""
+        short = commit[:8] if COMMIT.fullmatch(commit) else commit
+        self.place = str(HubName(self._asked.name, short or None, self._asked.config))
         self._split = split or "train"
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Row number and values by column, streamed.
+        """Row number and values by column, streamed, all of one commit.
 
         Raises: InstallExtra without the package, FixData when the hub does not give the rows.
         """
-        rows = self._open()
-        names = _class_names(rows.features or {})
-        yield from enumerate(named_one_by_one(rows, names), start=1)
-
-    def _open(self) -> Any:
+        keep_quiet()
         try:
             datasets = importlib.import_module("datasets")
         except ImportError as error:
             raise need_extra("hub", "datasets", self.place) from error
-        config = self._config or None
-        try:
-            return datasets.load_dataset(self._name, config, split=self._split, streaming=True)
-        except Exception as error:
-            # the package raises its own, changing set of classes for a hub that says no
-            raise FixData(
-                self.place,
-                f"the hub does not give the split {self._split!r} ({_first_line(error)})",
-                "Allowed: owner/name or owner/name:config of a data set, or a local file",
-                "check the name and the connection",
-            ) from error
+        keep_quiet()
+        # Asked first: otherwise the package might hand out an older copy without a word.
+        commit = HubName.parse(pinned(str(self._asked))).revision
+        name, config = self._asked.name, self._asked.config
+        with _hub_words(self.place, self._asked):
+            rows = datasets.load_dataset(
+                name, config, split=self._split, streaming=True, revision=commit
+            )
+            names = _class_names(rows.features or {})
+            yield from enumerate(named_one_by_one(rows, names), start=1)
 
 
-def revision(location: str) -> str:
-    """The commit of the data set that the hub would give now.
+def pinned(location: str) -> str:
+    """The same data set at the commit its revision (the main branch by default) stands for now.
 
-    Raises: FixData when the hub cannot be asked.
+    Raises: FixData when the hub does not tell.
     """
-    name = location.partition(":")[0]
-    api = importlib.import_module("huggingface_hub").HfApi()
-    try:
-        return str(api.dataset_info(name).sha)
-    except Exception as error:
-        raise FixData(
-            location,
-            f"the hub does not name a revision ({_first_line(error)})",
-            advice="check the name and the connection, or save the data set to a local folder",
-        ) from error
+    asked = HubName.parse(location)
+    with _hub_words(str(asked), asked):
+        commit = commit_of("data set", asked.name, asked.revision)
+    return str(HubName(asked.name, commit, asked.config))
 
 
 def named_one_by_one(rows: Any, names: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
     """Streamed rows with class numbers replaced by class names."""
     for row in rows:
         yield from named([row], names)
+
+
+@contextmanager
+def _hub_words(place: str, asked: HubName) -> Iterator[None]:
+    try:
+        yield
+    except (LuthierError, GeneratorExit):
+        raise
+    # the packages raise their own, changing set of classes for a hub that says no
+    except Exception as error:
+        said = refusal(error, "data set", asked.name, asked.revision)
+        # the original may quote what was sent to the hub, a token included
+        raise FixData(place, said.met, said.allowed, said.advice) from None
 
 
 def _class_names(features: Any) -> dict[str, list[str]]:
@@ -76,7 +114,3 @@ def _class_names(features: Any) -> dict[str, list[str]]:
         if names:
             found[column] = list(names)
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

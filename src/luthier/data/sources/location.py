@@ -45,7 +45,7 @@ SPLITS = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test",),
 }
-_HUB = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+_HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?(:[\w.-]+)?")
 
 
 @dataclass(frozen=True)
@@ -70,21 +70,29 @@ def locate(
         path = starter_path(location.removeprefix("starter:"))
         return Location(path.name, Format.CSV, (path,))
     wanted = _format(format)
-    path = Path(location).expanduser()
-    path = base / path if base is not None and not path.is_absolute() else path
+    path = _path(location, base)
     if path.is_dir():
         return _folder(path, wanted, split)
     if path.is_file():
         return _file(path, wanted, split)
-    if wanted is Format.HUB or (wanted is None and _is_hub(location, path)):
+    if is_hub(location, base, format):
         return Location(location, Format.HUB, (), location, split)
     raise _missing(location, path)
 
 
+def is_hub(location: str, base: Path | None = None, format: str = "auto") -> bool:
+    """Whether a location means a data set of the hub: there is no such file, nor its folder."""
+    path = _path(location, base)
+    if path.exists() or location.startswith("starter:"):
+        return False
+    known = suffix_format(Path(re.split("[@:]", location)[0])) is not None
+    spelt = bool(_HUB.fullmatch(location)) and not known and not path.parent.exists()
+    return format == Format.HUB or (format == "auto" and spelt)
+
+
 def split_names(location: str, base: Path | None = None) -> tuple[str, ...]:
     """The splits a data folder comes with, in the order train, validation, test; else ()."""
-    path = Path(location).expanduser()
-    path = base / path if base is not None and not path.is_absolute() else path
+    path = _path(location, base)
     return tuple(_splits(path)) if path.is_dir() else ()
 
 
@@ -231,9 +239,9 @@ def split_of(name: str) -> str | None:
     return None
 
 
-def _is_hub(location: str, path: Path) -> bool:
-    known = suffix_format(Path(location)) is not None
-    return bool(_HUB.fullmatch(location)) and not known and not path.parent.exists()
+def _path(location: str, base: Path | None) -> Path:
+    path = Path(location).expanduser()
+    return base / path if base is not None and not path.is_absolute() else path
 
 
 def _missing(location: str, path: Path) -> FixData:

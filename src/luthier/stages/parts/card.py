@@ -25,6 +25,8 @@ from luthier.stages.workshop import Workshop
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+AT_COMMIT = re.compile(r"@[0-9a-f]{40}(?=:|$)")
+"""How a run records a data set of the hub."""
 HUB_NAMES = {"embedded:encoder": "sentence-transformers/all-MiniLM-L6-v2"}
 """Embedded models that also lie on the hub."""
 PIPELINES = {
@@ -119,6 +121,7 @@ def opening_of(shop: Workshop) -> Opening:
         adapter=shop.recipe.adapter.kind,
         pooling=shop.network.pooling,
         max_tokens=shop.contract.max_tokens,
+        revision=shop.base.spec.revision,
     )
 
 
@@ -155,6 +158,8 @@ def front_matter(opening: Opening, report: ReportData, data: str) -> dict[str, A
 def data_name(shop: Workshop) -> str:
     """The data set as it may be told: a hub id or starter name, of a path only the last part."""
     given = shop.recipe.data.train
+    if AT_COMMIT.search(given):
+        return AT_COMMIT.split(given)[0]
     return given if given.startswith("starter:") or HUB_ID.fullmatch(given) else Path(given).name
 
 

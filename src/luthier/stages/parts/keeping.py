@@ -71,8 +71,12 @@ def _write(
     model: Any = shop.network.model
     with new_folder(shop.folder / "model") as place:
         if hasattr(model, "peft_config"):
+            # Words are never added to a base; without this PEFT asks the hub whether they were.
             model.save_pretrained(
-                str(place / "adapter"), safe_serialization=True, state_dict=tensors
+                str(place / "adapter"),
+                safe_serialization=True,
+                state_dict=tensors,
+                save_embedding_layers=False,
             )
         elif shop.recipe.adapter.kind == "full":
             model.save_pretrained(

@@ -21,6 +21,8 @@ class Opening:
     adapter: Literal["lora", "ia3", "full", "none"]
     pooling: Literal["mean", "cls", "last"]
     max_tokens: int
+    revision: str | None = None
+    """The commit of a base of the hub."""
 
     @property
     def embedded(self) -> bool:
@@ -71,10 +73,11 @@ def _model(opening: Opening) -> list[str]:
             f'model = {loader}.from_pretrained(folder / "weights").eval()',
         ]
     named = f'"{opening.base}"'
+    at = f', revision="{opening.revision}"' if opening.revision else ""
     lines = [
         f"base = locate({named})" if opening.embedded else f"base = {named}",
-        "tokenizer = AutoTokenizer.from_pretrained(base)",
-        f"model = {loader}.from_pretrained(base)",
+        f"tokenizer = AutoTokenizer.from_pretrained(base{at})",
+        f"model = {loader}.from_pretrained(base{at})",
     ]
     if opening.adapter in ("lora", "ia3"):
         lines.append('model = PeftModel.from_pretrained(model, folder / "adapter")')
