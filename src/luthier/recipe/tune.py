@@ -56,11 +56,13 @@ class Tune(Section):
     tenant: str = ""
     """Whose history is read and written; the history of one tenant never reaches another."""
     sources: tuple[str, ...] = ()
-    """Proposal sources; empty takes all that are installed."""
+    """Proposal sources; empty takes the usual ones. `tpe` needs the extra `tune`."""
     executor: Literal["local", "ray"] = "local"
-    """Where trials are trained."""
+    """Where trials are trained: in this process, or on workers of a Ray cluster (`ray` extra)."""
     workers: int = Field(1, ge=1, le=256)
-    """Trials trained at the same time."""
+    """Trials trained at the same time; more than one needs `executor: ray`."""
+    address: str | None = None
+    """Of a running Ray cluster, such as `10.0.0.1:6379`; left out, one is started here."""
     seeds: int = Field(2, ge=0, le=10)
     """Further seeds for the best trials before one is chosen, while the budget lasts."""
 
@@ -68,6 +70,14 @@ class Tune(Section):
     @classmethod
     def _one_is_enough(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_process_is_one_worker(self) -> Tune:
+        if self.executor == "local" and self.workers > 1:
+            raise ValueError(f"{self.workers} workers need `executor: ray`")
+        if self.executor == "local" and self.address is not None:
+            raise ValueError("an address needs `executor: ray`")
+        return self
 
     @field_validator("space", mode="before")
     @classmethod

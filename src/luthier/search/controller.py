@@ -20,6 +20,7 @@ from luthier.search.models.posterior import Belief
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
 from luthier.search.sampler import Proposal
+from luthier.search.space import same
 from luthier.search.study import StudyLog
 from luthier.search.trial import DECISIONS, UNITS, Config, Executor, Outcome, Slice, Trial
 
@@ -81,7 +82,8 @@ class Controller:
     def spent(self) -> float:
         """The share of the budget that is gone."""
         runs = sum(t.cost for t in self.trials) / max(self.costs.full, 1e-9)
-        begun = sum(1 for t in self.trials if t.curve or t.status in ("diverged", "failed"))
+        begun = sum(1 for t in self.trials if t.seed == 0 and (t.curve or not t.alive))
+        begun += sum(1 for t in self.trials if t.id in self._busy and not t.curve)
         return self.limit.share(self.clock() - self._started, begun, runs)
 
     @property
@@ -98,7 +100,11 @@ class Controller:
 
     def _open(self) -> None:
         """The default first and to its end, then the head of the portfolio."""
-        for decision in self.roster.take_up():
+        decisions = self.roster.take_up()
+        # What earlier processes spent of a time limit counts; the pause between them does not.
+        earlier = max((d.features.get("spent", 0.0) for d in decisions), default=0.0)
+        self._started -= earlier * (self.limit.seconds or 0.0)
+        for decision in decisions:
             if decision.cost > 0:
                 self.sources.reward(decision.arm, decision.gain * UNITS / decision.cost)
         self.costs.learn(self.trials)
@@ -107,10 +113,14 @@ class Controller:
             raise FixRecipe("tune", f"the default configuration cannot be trained: {why}")
         if not self.trials:
             self.roster.begin(Proposal(default), "default", 1.0, "the recipe as it stands")
-        self._promised[self.trials[0].id] = UNITS
         look = self.problem.rules.look
         opening = self.problem.portfolio[: self.problem.rules.opening]
         self._queue = [(config, look if place else UNITS) for place, config in enumerate(opening)]
+        whole = [default, *opening[:1]]
+        for trial in self.trials:
+            if trial.seed == 0:
+                entire = any(same(trial.config, config) for config in whole)
+                self._promised[trial.id] = UNITS if entire else look
 
     # -- choosing --------------------------------------------------------------------------
 
@@ -138,10 +148,11 @@ class Controller:
         return self.spent + left / max(whole, 1e-9) >= most
 
     def _finish(self, why: str) -> Slice | None:
-        """The incumbent's next slice; when it has none, the search is over."""
-        lead = self.incumbent
-        if lead.curve and self._free(lead):
-            return self._slice(lead)
+        """The next slice of the default, to which all is compared, or of the incumbent; when
+        both are at their end, the search is over."""
+        for trial in (self.trials[0], self.incumbent):
+            if trial.curve and self._free(trial):
+                return self._slice(trial)
         if not self._busy:
             self.stopped = why
         return None
@@ -161,7 +172,7 @@ class Controller:
         random = np.random.default_rng(
             derive(self.problem.seed, "decision", self.roster.number, len(self._busy))
         )
-        paused = [t for t in self.trials if t.curve and self._free(t)]
+        paused = [t for t in self.trials if t.curve and t.seed == 0 and self._free(t)]
         proposal, arm, propensity = self.sources.propose(self.standing.view(random))
         costs = [self.costs.expected(t.config, next_look(t.unit) - t.unit) for t in paused]
         means = self.standing.beliefs(paused) if paused else Belief(np.zeros(0), np.zeros(0))
@@ -175,7 +186,7 @@ class Controller:
             return self._finish("nothing is left to try")
         gains = log_expected_improvement(means.mean, means.deviation, self.standing.best)
         place = int(np.argmax(gains - self.problem.rules.cost_weight * np.log(costs)))
-        if (why := self._unworthy(float(np.exp(gains[place])), costs[place])) is not None:
+        if (why := self.standing.unworthy(float(np.exp(gains[place])), costs[place])) is not None:
             return self._finish(why)
         if place < len(paused):
             return self._slice(paused[place])
@@ -184,27 +195,19 @@ class Controller:
         self._promised[trial.id] = self.problem.rules.look
         return self._slice(trial)
 
-    def _unworthy(self, gain: float, cost: float) -> str | None:
-        """Why the best piece does not pay: its expected gain is less than its cost is worth."""
-        rules = self.problem.rules
-        looked = sum(1 for t in self.trials if t.unit >= rules.look)
-        runs = cost / self.costs.full
-        if rules.worth <= 0 or looked < rules.least_trials or gain >= rules.worth * runs:
-            return None
-        return f"going on is expected to gain {gain:.2g} for {runs:.2f} runs"
-
     # -- taking in -------------------------------------------------------------------------
 
     def _take(self, outcome: Outcome) -> None:
         trial = next(t for t in self.trials if t.id == outcome.trial)
         self._busy.discard(outcome.trial)
+        outcome = outcome.checked()
         before, cost = self.standing.worth, trial.cost
         self.standing.changed()
         if outcome.observation is None:
             self.roster.fault(trial, outcome)
             return
         trial.curve.append(outcome.observation)
-        trial.status = "finished" if trial.unit >= UNITS else "paused"
+        trial.status, trial.reason = "finished" if trial.unit >= UNITS else "paused", ""
         self.log.saw(trial, outcome.observation)
         self.costs.learn(self.trials)
         self._freeze_loser(trial)

@@ -12,6 +12,7 @@ from luthier.search.choosing.final import Candidate, Choice, choose
 from luthier.search.controller import next_look
 from luthier.search.models.posterior import Posterior
 from luthier.search.problem import Problem
+from luthier.search.roster import FAULTS
 from luthier.search.study import StudyLog
 from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial
 
@@ -84,13 +85,18 @@ class Finals:
         if known is None:
             trials.append(trial)
             self.log.began(trial)
+        faults = 0
         while trial.unit < UNITS:
             self.executor.submit(
                 Slice(trial.id, trial.config, next_look(trial.unit), seed, trial.parent)
             )
-            outcome = self.executor.collect()
+            outcome = self.executor.collect().checked()
             if outcome.observation is None:
-                trial.status, trial.reason = "diverged", outcome.fault
+                faults += 1
+                if not outcome.diverged and faults < FAULTS:
+                    continue
+                trial.status = "diverged" if outcome.diverged else "failed"
+                trial.reason = outcome.fault
                 self.log.changed(trial)
                 return
             trial.curve.append(outcome.observation)

@@ -63,7 +63,7 @@ class Range:
         low, high = self._scale(self.low), self._scale(self.high)
         place = low + min(1.0, max(0.0, at)) * (high - low)
         value = 10**place if self.log else place
-        return float(f"{min(self.high, max(self.low, value)):.6g}")
+        return self._short(value)
 
     def quantile(self, share: float) -> Value:
         """The value below which `share` of the prior lies."""
@@ -73,7 +73,7 @@ class Range:
         ends = (low - mode) / self.spread, (high - mode) / self.spread
         place = float(truncnorm.ppf(share, *ends, loc=mode, scale=self.spread))
         value = 10**place if self.log else place
-        return float(f"{min(self.high, max(self.low, value)):.6g}")
+        return self._short(value)
 
     def holds(self, value: Value) -> bool:
         """Whether the value lies inside."""
@@ -82,6 +82,10 @@ class Range:
     def near(self, value: Value, random: np.random.Generator, step: float = 0.1) -> Value:
         """A neighbour: a normal step of this share of the range."""
         return self.decode(self.encode(value)[0] + random.normal(0.0, step))
+
+    def _short(self, value: float) -> float:
+        # Rounding comes first, because it may lead out of the range.
+        return float(min(self.high, max(self.low, float(f"{value:.6g}"))))
 
     def _scale(self, value: float) -> float:
         return math.log10(value) if self.log else value

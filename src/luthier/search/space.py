@@ -105,7 +105,7 @@ class Space:
         """A neighbour that differs from the configuration."""
         for _ in range(DRAWS_TRIED):
             found = {p.name: p.near(config[p.name], random, step) for p in self.parameters}
-            if found != dict(config):
+            if not same(found, config):
                 return found
         return dict(config)
 

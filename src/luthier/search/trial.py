@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
@@ -107,6 +108,14 @@ class Outcome:
     observation: Observation | None
     fault: str = ""
     diverged: bool = False
+
+    def checked(self) -> Outcome:
+        """The same; when score or loss is no number, as a trial that diverged."""
+        seen = self.observation
+        if seen is None or (math.isfinite(seen.score) and math.isfinite(seen.loss)):
+            return self
+        why = f"after unit {seen.unit} its score is {seen.score:.4g}, its loss {seen.loss:.4g}"
+        return Outcome(self.trial, None, why, diverged=True)
 
 
 class Executor(Protocol):

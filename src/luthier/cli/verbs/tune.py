@@ -17,6 +17,9 @@ Budget = Annotated[
 Engine = Annotated[
     str | None, typer.Option("--executor", help="Where trials are trained: local or ray.")
 ]
+Address = Annotated[
+    str | None, typer.Option("--address", help="Of a running Ray cluster; else one is started.")
+]
 Tenant = Annotated[str, typer.Option("--tenant", help="Whose history to show.")]
 
 
@@ -31,6 +34,7 @@ def tune(
     overrides: Overrides = None,
     budget: Budget = None,
     executor: Engine = None,
+    address: Address = None,
     tenant: Tenant = "",
 ) -> None:
     """Search hyper-parameters, then evaluate and report.
@@ -45,6 +49,7 @@ def tune(
     given = list(overrides or [])
     given += [f"tune.budget={budget}"] if budget else []
     given += [f"tune.executor={executor}"] if executor else []
+    given += [f"tune.address={address}"] if address else []
     with settings.listener() as listener:
         typed = load_recipe(recipe, given)
         listener.start("load the libraries")

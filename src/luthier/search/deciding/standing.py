@@ -77,6 +77,16 @@ class Standing:
             return f"behind {lead.id} row by row, and predicted to stay so"
         return None
 
+    def unworthy(self, gain: float, cost: float) -> str | None:
+        """Why a piece of work does not pay: the gain expected of it is less than what its cost
+        in seconds is worth."""
+        rules = self.problem.rules
+        looked = sum(1 for t in self.roster.trials if t.unit >= rules.look)
+        runs = cost / self.costs.full
+        if rules.worth <= 0 or looked < rules.least_trials or gain >= rules.worth * runs:
+            return None
+        return f"going on is expected to gain {gain:.2g} for {runs:.2f} runs"
+
     def view(self, random: np.random.Generator) -> View:
         """What sources of proposals may look at."""
         self._fit()

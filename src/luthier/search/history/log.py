@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ class StoredLog:
         try:
             with np.load(file, allow_pickle=False) as parts:
                 losses, right = parts.get("losses"), parts.get("right")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise CheckRun(
                 str(file), f"it is damaged: {error}", advice="start a new search"
             ) from error

@@ -212,11 +212,11 @@ class SharedBase:
 
     def _observe(self, member: Member, piece: Slice, train_loss: float) -> Observation:
         found = member.observation(self.halves.first, self.metric, piece.until, self.reference)
-        if not math.isfinite(found.score):
+        if not (math.isfinite(found.score) and math.isfinite(found.loss)):
             raise LowerLearningRate(
                 f"trial {piece.trial}, unit {piece.until} of {UNITS}",
-                f"{self.metric} is {found.score}, and the mean loss {found.loss:.4g}",
-                "a metric that is a number on the validation rows",
+                f"{self.metric} is {found.score:.4g} and the mean loss {found.loss:.4g}",
+                "numbers on the validation rows",
             )
         measures = {**found.measures, **self.extra(member, piece)}
         return replace(found, train_loss=train_loss, measures=measures)

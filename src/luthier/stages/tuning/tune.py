@@ -6,14 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from luthier.core.errors import FixRecipe
+from luthier.core.errors import CheckRun, FixRecipe, LowerLearningRate
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
 from luthier.evaluate.measure import metric
 from luthier.recipe.tune import Tune
 from luthier.search.budget import Limit
 from luthier.search.controller import Controller
-from luthier.search.executors.local import Local
 from luthier.search.finals import Finals
 from luthier.search.history.log import StoredLog
 from luthier.search.history.past import History
@@ -21,11 +20,12 @@ from luthier.search.history.portfolio import portfolio
 from luthier.search.history.record import TaskRecord
 from luthier.search.problem import Problem, Rules
 from luthier.search.scale import Scale
-from luthier.search.trial import UNITS, Observation, Slice, Trial
+from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial
 from luthier.stages.training import Trained
 from luthier.stages.tuning.costs import TrialCosts
 from luthier.stages.tuning.features import anchor, task_features
 from luthier.stages.tuning.goal import Goal
+from luthier.stages.tuning.scaling.executor import open_executor
 from luthier.stages.tuning.shared import SharedBase
 from luthier.stages.tuning.show import Show
 from luthier.stages.tuning.space import space_of
@@ -61,8 +61,18 @@ def tune(
     Raises: FixRecipe when a condition cannot be met or nothing may be searched.
     """
     search = set_up_search(shop, record, store, progress)
+    executor = open_executor(_section(shop), search.shared, record, store)
+    try:
+        return _searched(shop, search, executor, progress)
+    finally:
+        executor.close()
+
+
+def _searched(
+    shop: Workshop, search: Search, executor: Executor, progress: Progress
+) -> tuple[Workshop, Trained]:
     controller = Controller(
-        search.problem, Local(search.shared.advance), search.log, search.limit,
+        search.problem, executor, search.log, search.limit,
         listener=Show(progress, search.goal.metric),
     )  # fmt: skip
     seeds = _section(shop).seeds
@@ -72,7 +82,9 @@ def tune(
         if not any(t.unit == UNITS for t in controller.trials):
             raise
         progress.say("stopped by you; the best trial so far is kept")
+        executor.close()
         trials, seeds, controller.stopped = controller.trials, 0, "stopped by you"
+    _demand_default(trials[0])
     search.goal.conditions.demand_met(trials)
     choice = _finals(search, controller, seeds).decide(trials, controller.posterior)
     progress.say(choice.why)
@@ -130,6 +142,17 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
         limit,
         started,
     )
+
+
+def _demand_default(default: Trial) -> None:
+    """Passes when the recipe as it stands could be trained: it is what all others are held to."""
+    if default.curve and default.status not in ("diverged", "failed"):
+        return
+    place = f"trial {default.id}, the recipe as it stands"
+    if default.status == "diverged":
+        raise LowerLearningRate(place, default.reason, advice="lower train.learning_rate")
+    raise CheckRun(place, f"it could not be trained: {default.reason}",
+                   advice="look into the workers' memory and disk, then resume")  # fmt: skip
 
 
 def _finals(search: Search, controller: Controller, seeds: int) -> Finals:

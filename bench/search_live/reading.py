@@ -1,0 +1,85 @@
+"""From the records of searches to lines of the table."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+from ledger import Row
+
+Record = dict[str, Any]
+MUST, AIM = 0.4, 0.15
+
+
+def reached(record: Record, wanted: float) -> float:
+    """Seconds until the incumbent was first that good on the check rows; infinite if it never was
+    within the budget."""
+    times = [
+        e["at"]
+        for e in record["trajectory"]
+        if e["check"] >= wanted and e["at"] <= record["seconds"]
+    ]
+    return min(times, default=math.inf)
+
+
+def final(record: Record) -> float:
+    """Accuracy of the last incumbent within the budget on the check rows; 0 if there was none."""
+    inside = [e["check"] for e in record["trajectory"] if e["at"] <= record["seconds"]]
+    return float(inside[-1]) if inside else 0.0
+
+
+def time_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: int) -> Row:
+    """Ours and theirs: seconds to the accuracy at which they end. Both clocks stop where it was
+    first reached; without any incumbent theirs is the whole budget."""
+    ours, theirs = [], []
+    for own, peer in pairs:
+        wanted = final(peer)
+        ours.append(reached(own, wanted))
+        theirs.append(min(reached(peer, wanted), peer["seconds"]))
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    ratio = statistics.median(ratios)
+    ends = (min(ratios), max(ratios))
+    return Row(
+        *names,
+        _finite(statistics.median(ours), 1),
+        _finite(statistics.median(theirs), 1),
+        _finite(ratio, 3),
+        (round(ends[0], 3), round(ends[1], 3)) if math.isfinite(ends[1]) else None,
+        f"at most {MUST:g}x, {len(pairs)} of {seeds} seeds so far",
+        f"at most {AIM:g}x",
+        ratio <= MUST,
+    )
+
+
+def test_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: int) -> Row:
+    """Mean accuracy on the sealed test rows of what each chose; the interval is that of the
+    difference (95 %, the two taken as independent)."""
+    ours = statistics.mean(own["test"] for own, _ in pairs)
+    theirs = statistics.mean(peer["test"] or 0.0 for _, peer in pairs)
+    rows = sum(own["rows"]["test"] for own, _ in pairs)
+    spread = 1.96 * math.sqrt((ours * (1 - ours) + theirs * (1 - theirs)) / rows)
+    gap = ours - theirs
+    return Row(
+        *names,
+        round(ours, 4),
+        round(theirs, 4),
+        round(ours / theirs, 3) if theirs else None,
+        (round(gap - spread, 4), round(gap + spread, 4)),
+        f"not below beyond the interval, {len(pairs)} of {seeds} seeds so far",
+        "above",
+        gap + spread >= 0,
+    )
+
+
+def bound_row(names: tuple[str, str], more: float, one: float, must: float, aim: float) -> Row:
+    """How many times as much `more` is as `one`."""
+    ratio = more / one
+    return Row(
+        *names, round(more, 1), round(one, 1), round(ratio, 3), None,
+        f"at most {must:g}x", f"at most {aim:g}x", ratio <= must,
+    )  # fmt: skip
+
+
+def _finite(value: float, digits: int) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None

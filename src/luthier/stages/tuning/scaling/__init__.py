@@ -1,0 +1,1 @@
+"""Trials in more processes than this one."""

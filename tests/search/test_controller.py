@@ -1,0 +1,199 @@
+"""The search on a made-up training: what it always does, whatever its models believe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from made_search import NAN, SPACE, Training, Two, controller, shown
+
+from luthier.core.errors import FixRecipe
+from luthier.search.problem import Rules
+from luthier.search.trial import UNITS, Config, Observation, Outcome, Slice
+
+
+@pytest.fixture(scope="module")
+def searched() -> tuple[Any, Training]:
+    """A whole search with a budget of eight runs."""
+    training = Training()
+    found = controller(training)
+    found.run()
+    return found, training
+
+
+def test_the_default_goes_first_and_to_its_end(searched: tuple[Any, Training]) -> None:
+    found, training = searched
+    first = list(training.calls[:5])
+    assert {p.trial for p in first} == {"t000"} and first[-1].until == UNITS
+    assert found.trials[0].config == SPACE.default and found.trials[0].status == "finished"
+
+
+def test_it_finds_what_is_better(searched: tuple[Any, Training]) -> None:
+    found, training = searched
+    lead = found.incumbent
+    assert lead.status == "finished"
+    assert training.final(lead.config) > training.final(SPACE.default) + 0.03
+
+
+def test_nothing_is_frozen_young(searched: tuple[Any, Training]) -> None:
+    frozen = [t for t in searched[0].trials if t.status == "frozen"]
+    assert frozen and all(t.unit >= 4 and t.reason for t in frozen)
+
+
+def test_the_budget_is_kept_up_to_one_slice(searched: tuple[Any, Training]) -> None:
+    found, training = searched
+    assert training.clock <= 8 * UNITS + UNITS / 2
+    assert found.stopped
+
+
+@pytest.mark.parametrize("budget", ["1 trial", "3 trials", "5 trials"])
+def test_trials_are_counted(budget: str) -> None:
+    found = controller(Training(), budget)
+    assert len(found.run()) <= int(budget.split()[0])
+    assert found.trials[0].status == "finished"
+
+
+def test_a_budget_below_one_run_trains_the_default_alone() -> None:
+    training = Training()
+    found = controller(training, "3s")
+    assert [t.status for t in found.run()] == ["finished"]
+    assert training.clock == UNITS
+
+
+def test_the_same_seed_makes_the_same_search() -> None:
+    one, other, third = (controller(Training(), "3x one run", seed=s) for s in (1, 1, 2))
+    assert shown(one.run()) == shown(other.run()) != shown(third.run())
+
+
+def test_two_at_once_never_share_a_trial() -> None:
+    training = Training()
+    found, two = controller(training, "5x one run"), Two(training)
+    found.executor = two
+    trials = found.run()
+    assert two.most == 2 and not two.under_way
+    for trial in trials:
+        until = [p.until for p in training.calls if p.trial == trial.id]
+        assert until == sorted(set(until))
+    assert trials[0].status == "finished"
+
+
+def test_two_at_once_keep_to_the_number_of_trials() -> None:
+    training = Training()
+    found = controller(training, "4 trials")
+    found.executor = Two(training)
+    assert len(found.run()) <= 4
+
+
+def test_it_stops_when_nothing_is_to_be_gained() -> None:
+    training = Training(best=0.0, gain=2.0)
+    found = controller(training, "400x one run")
+    found.run()
+    assert training.clock < 100 * UNITS
+    assert "expected to gain" in found.stopped
+
+
+def test_a_frozen_trial_can_thaw() -> None:
+    """A trial that looks bad until unit 4 is frozen; when the leader turns out worse, it goes on
+    and sheds the reason."""
+    found = controller(Training(), "3x one run")
+    found.run()
+    trial = next(t for t in found.trials[1:] if t.alive)
+    trial.status, trial.reason = "frozen", "behind"
+    found._busy.add(trial.id)
+    seen = replace(trial.curve[-1], unit=UNITS, score=0.9, loss=0.1)
+    found._take(Outcome(trial.id, seen))
+    assert (trial.status, trial.reason) == ("finished", "")
+
+
+@pytest.mark.parametrize("spoil", [{"score": NAN}, {"loss": NAN}, {"score": float("inf")}])
+def test_a_score_that_is_no_number_ends_the_trial_and_nothing_else(spoil: dict[str, float]) -> None:
+    bad: list[str] = []
+
+    def change(piece: Slice, seen: Observation) -> Observation:
+        if piece.trial in ("t001", "t003") and piece.until >= 2:
+            bad.append(piece.trial)
+            return replace(seen, **spoil)
+        return seen
+
+    found = controller(Training(change=change), "6x one run")
+    trials = {t.id: t for t in found.run()}
+    assert set(bad) == {"t001", "t003"} and len(bad) == 2
+    for name in ("t001", "t003"):
+        assert trials[name].status == "diverged" and trials[name].unit == 1
+        assert "unit 2" in trials[name].reason
+    assert np.isfinite([o.score for t in trials.values() for o in t.curve]).all()
+    assert found.incumbent.id not in bad
+
+
+def test_divergence_is_recorded_and_its_neighbourhood_left_alone() -> None:
+    training = Training(best=0.4, ceiling=0.55)
+    found = controller(training, "5x one run", rules=Rules(arms=("target", "prior"), worth=0.0))
+    trials = found.run()
+    lost = [t for t in trials if t.status == "diverged"]
+    assert lost and all(not t.curve and t.reason for t in lost)
+    assert all(float(t.config["rate_offset"]) > 0.55 for t in lost)
+    begun = [float(t.config["rate_offset"]) > 0.55 for t in trials]
+    half = len(begun) // 2
+    assert sum(begun[half:]) <= sum(begun[:half]) + 1
+    high = found.posterior.of_configs([SPACE.but(SPACE.default, "rate_offset", 1.2)]).mean
+    low = found.posterior.of_configs([SPACE.but(SPACE.default, "rate_offset", 0.3)]).mean
+    assert high < low
+
+
+def test_a_configuration_that_does_not_fit_is_never_begun() -> None:
+    def misfit(config: Config) -> str | None:
+        return "too large" if config["batch"] == 64 else None
+
+    found = controller(Training(), "3x one run", misfit=misfit)
+    assert all(t.config["batch"] != 64 for t in found.run())
+
+
+def test_a_default_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(FixRecipe, match="too large"):
+        controller(Training(), misfit=lambda config: "too large").run()
+
+
+def test_the_leader_meets_the_conditions() -> None:
+    def violation(seen: Observation) -> float:
+        return max(0.0, seen.measures["memory_mb"] - 120)
+
+    found = controller(Training(), "6x one run", violation=violation)
+    found.run()
+    assert float(found.incumbent.config["batch"]) <= 16
+
+
+def test_a_worker_that_dies_costs_a_slice_and_three_times_the_trial() -> None:
+    training = Training()
+
+    class Dying:
+        """Loses the second slice of every trial once, and every slice of t001."""
+
+        width = 1
+
+        def __init__(self) -> None:
+            self.lost: set[tuple[str, int]] = set()
+            self.last: Slice | None = None
+
+        def submit(self, piece: Slice) -> None:
+            self.last = piece
+
+        def collect(self) -> Outcome:
+            piece = self.last
+            assert piece is not None
+            key = (piece.trial, piece.until)
+            if piece.trial == "t001" or (piece.until == 2 and key not in self.lost):
+                self.lost.add(key)
+                return Outcome(piece.trial, None, "the worker died")
+            return Outcome(piece.trial, training(piece))
+
+        def close(self) -> None:
+            """Nothing."""
+
+    found = controller(training, "4x one run")
+    found.executor = Dying()
+    trials = found.run()
+    assert trials[0].status == "finished"
+    assert (trials[1].status, trials[1].reason) == ("failed", "the worker died")
+    assert len(trials) > 2
