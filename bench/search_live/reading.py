@@ -29,14 +29,26 @@ def final(record: Record) -> float:
     return float(inside[-1]) if inside else 0.0
 
 
+def with_model(pairs: list[tuple[Record, Record]]) -> list[tuple[Record, Record]]:
+    """Those in which the peer had a model when its budget was spent."""
+    return [(own, peer) for own, peer in pairs if peer["test"] is not None]
+
+
+def _asked(must: str, pairs: list[tuple[Record, Record]], seeds: int) -> str:
+    """What is asked for, and on how much it was measured."""
+    without = len(pairs) - len(with_model(pairs))
+    ending = f", in {without} of them the peer ended without a model" if without else ""
+    return f"{must}; {len(pairs)} of {seeds} seeds so far{ending}"
+
+
 def time_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: int) -> Row:
     """Ours and theirs: seconds to the accuracy at which they end. Both clocks stop where it was
-    first reached; without any incumbent theirs is the whole budget."""
+    first reached."""
     ours, theirs = [], []
-    for own, peer in pairs:
+    for own, peer in with_model(pairs):
         wanted = final(peer)
         ours.append(reached(own, wanted))
-        theirs.append(min(reached(peer, wanted), peer["seconds"]))
+        theirs.append(reached(peer, wanted))
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     ratio = statistics.median(ratios)
     ends = (min(ratios), max(ratios))
@@ -46,7 +58,7 @@ def time_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: 
         _finite(statistics.median(theirs), 1),
         _finite(ratio, 3),
         (round(ends[0], 3), round(ends[1], 3)) if math.isfinite(ends[1]) else None,
-        f"at most {MUST:g}x, {len(pairs)} of {seeds} seeds so far",
+        _asked(f"at most {MUST:g}x", pairs, seeds),
         f"at most {AIM:g}x",
         ratio <= MUST,
     )
@@ -55,9 +67,10 @@ def time_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: 
 def test_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: int) -> Row:
     """Mean accuracy on the sealed test rows of what each chose; the interval is that of the
     difference (95 %, the two taken as independent)."""
-    ours = statistics.mean(own["test"] for own, _ in pairs)
-    theirs = statistics.mean(peer["test"] or 0.0 for _, peer in pairs)
-    rows = sum(own["rows"]["test"] for own, _ in pairs)
+    both = with_model(pairs)
+    ours = statistics.mean(own["test"] for own, _ in both)
+    theirs = statistics.mean(peer["test"] for _, peer in both)
+    rows = sum(own["rows"]["test"] for own, _ in both)
     spread = 1.96 * math.sqrt((ours * (1 - ours) + theirs * (1 - theirs)) / rows)
     gap = ours - theirs
     return Row(
@@ -66,7 +79,7 @@ def test_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: 
         round(theirs, 4),
         round(ours / theirs, 3) if theirs else None,
         (round(gap - spread, 4), round(gap + spread, 4)),
-        f"not below beyond the interval, {len(pairs)} of {seeds} seeds so far",
+        _asked("not below beyond the interval", pairs, seeds),
         "above",
         gap + spread >= 0,
     )

@@ -101,7 +101,8 @@ def _lines(book: ledgers.Ledger, task: LiveTask, asked: Asked) -> None:
             if all(f.exists() for f in files):
                 own, other = (json.loads(f.read_text(encoding="utf-8")) for f in files)
                 pairs.append((own, other))
-        if not pairs:
+        if not reading.with_model(pairs):
+            print(f"{task.name}, {method}: no model of a peer to compare with", file=sys.stderr)
             continue
         names = (f"seconds to the accuracy at which the peer ends, {where}", peer)
         book.add(reading.time_row(names, pairs, asked.seeds))
