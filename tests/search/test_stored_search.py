@@ -118,7 +118,7 @@ def test_a_damaged_curve_is_refused(spoil: dict[str, float], tmp_path: Path) -> 
 def test_damaged_rows_are_refused(content: bytes, tmp_path: Path) -> None:
     log, trials, _ = _search(tmp_path, "1 trial")
     (tmp_path / "rows" / f"{trials[0].id}-4.npz").write_bytes(content)
-    with pytest.raises(CheckRun, match="t000-4.npz"):
+    with pytest.raises(CheckRun, match=r"t000-4\.npz"):
         log.trials()
 
 

@@ -222,9 +222,8 @@ def _tokens(
         return fresh()
     key = hash_value(
         {
-            "stage": "tokens 2",
+            "stage": "tokens 1",
             "data": prepared.fingerprint,
-            "files": list(prepared.table.files),
             "recipe": recipe.data.model_dump(mode="json"),
             "task": prepared.task.value,
             "contract": contract.hash,

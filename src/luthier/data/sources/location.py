@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -74,9 +74,7 @@ def locate(
     if path.is_dir():
         return _folder(path, wanted, split)
     if path.is_file():
-        # As it was given, so that files of one name in two folders are told apart.
-        shown = Path(location) if location[0] not in "/~" else Path(path.name)
-        return replace(_file(path, wanted, split), place=shown.as_posix())
+        return _file(path, wanted, split)
     if is_hub(location, base, format):
         return Location(location, Format.HUB, (), location, split)
     raise _missing(location, path)

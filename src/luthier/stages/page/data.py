@@ -74,8 +74,6 @@ class Mistake:
     predicted: str
     score: Number
     measure: str
-    file: str = ""
-    """The file the row stands in, where the rows come from several."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -97,8 +95,6 @@ class Remark:
     message: str
     count: int = 0
     rows: tuple[int, ...] = ()
-    where: str = ""
-    """The first rows in words, with their files."""
 
 
 @dataclass(frozen=True, config=STRICT)
