@@ -13,7 +13,7 @@ import numpy as np
 from luthier.core.errors import CheckRun
 from luthier.core.files import write_bytes
 from luthier.search.study import Decision
-from luthier.search.trial import Observation, Trial
+from luthier.search.trial import UNITS, Observation, Trial
 from luthier.store.store import Store
 from luthier.store.studies import PointRow, TrialRow
 
@@ -78,7 +78,7 @@ class StoredLog:
             curve = curves.get(row.trial, [])
             status: Any = row.status
             if status in ("waiting", "paused") and curve:
-                status = "finished" if curve[-1].unit >= 16 else "paused"
+                status = "finished" if curve[-1].unit >= UNITS else "paused"
             found.append(
                 Trial(row.trial, row.config, row.source, row.seed, row.parent, curve, status,
                       row.reason)
@@ -90,10 +90,12 @@ class StoredLog:
         return [Decision(**about) for about in self._studies.decisions(self._run)]
 
     def _observation(self, point: PointRow) -> Observation:
-        if not np.isfinite([point.score, point.cost]).all() or point.cost < 0:
+        numbers = np.asarray([point.score, point.loss, point.cost], np.float64)
+        whole = 0 < point.unit <= UNITS and point.cost >= 0
+        if not whole or not np.isfinite(numbers).all():
             raise CheckRun(
                 f"run {self._run}, trial {point.trial}, unit {point.unit}",
-                f"its curve is damaged: score {point.score}, cost {point.cost}",
+                f"its curve is damaged: score {point.score}, loss {point.loss}, cost {point.cost}",
                 advice="start a new search",
             )
         seen = Observation(
@@ -103,7 +105,8 @@ class StoredLog:
         if not file.is_file():
             return seen
         try:
-            with np.load(file, allow_pickle=False) as parts:
+            content = io.BytesIO(file.read_bytes())
+            with np.load(content, allow_pickle=False) as parts:
                 losses, right = parts.get("losses"), parts.get("right")
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise CheckRun(
