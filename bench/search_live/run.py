@@ -35,7 +35,7 @@ METHODS = {
     "ours": "luthier tune",
 }
 SCRIPTS = {"tpe": "theirs/tpe.py", "asha": "theirs/asha.py", "ours": "ours/search.py"}
-EPOCHS, TOKENS, OPEN = 4, 48, 16
+EPOCHS, TOKENS, OPEN = 4, 32, 16
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 PARTS = ("train", "validation", "check", "test")
 """`check` is what trajectories are read on: no method ever sees it."""
 
-SIZES = {"train": 400, "validation": 300, "check": 400, "test": 600}
+SIZES = {"train": 300, "validation": 200, "check": 400, "test": 600}
 QUICK = {"train": 48, "validation": 24, "check": 24, "test": 24}
 
 
