@@ -88,7 +88,8 @@ def test_a_study_is_what_the_dashboard_needs_and_comes_back(
     states = [t.state.name for t in seen.trials]
     assert states == ["COMPLETE", "PRUNED", "FAIL", "PRUNED", "COMPLETE"]
     assert seen.best_value == study.trials[4].curve[-1].score
-    assert seen.direction.name == "MAXIMIZE" and seen.metric_names == ["accuracy"]
+    assert seen.direction.name == "MAXIMIZE"
+    assert seen.user_attrs["luthier"]["metric"] == "accuracy"
     for told, own in zip(seen.trials, study.trials, strict=True):
         assert told.params == dict(own.config)
         assert told.intermediate_values == {p.unit: p.score for p in own.curve}

@@ -49,7 +49,6 @@ def write_study(study: Study, url: str, name: str = "") -> str:
         except optuna.exceptions.DuplicatedStudyError as error:
             raise CheckRun(url, f"it has a study {called!r} already",
                            advice="name another file") from error  # fmt: skip
-        made.set_metric_names([study.task.metric])
         made.set_user_attr(OURS, _about(study.task) | {"space": space_to_list(study.space)})
         kinds = distributions(study.space)
         for trial in study.trials:
