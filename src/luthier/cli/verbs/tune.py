@@ -10,6 +10,7 @@ from luthier.cli.answers import answer
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
 from luthier.cli.verbs.plan import Overrides, RecipePath
+from luthier.core.errors import FixRecipe
 
 Budget = Annotated[
     str | None, typer.Option("--budget", help="Such as 20min, '30 trials' or '5x one run'.")
@@ -39,8 +40,12 @@ def tune(
 ) -> None:
     """Search hyper-parameters, then evaluate and report.
 
-    `luthier tune history` shows what a search would learn from.
+    `luthier tune history` shows what a search would learn from; `luthier tune export RUN
+    sqlite:///study.db` writes a search for Optuna's dashboard.
     """
+    if str(recipe) == "export" and not recipe.exists():
+        export(settings, overrides or [])
+        return
     if str(recipe) == "history" and not recipe.exists():
         show_history(settings, tenant)
         return
@@ -77,3 +82,27 @@ def show_history(settings: Settings, tenant: str) -> None:
         answer({"tasks": facts})
     else:
         show_known(facts)
+
+
+def export(settings: Settings, given: list[str]) -> None:
+    """Writes the search of a run into a storage of Optuna.
+
+    Raises: FixRecipe unless a run and a storage are given, CheckRun, InstallExtra.
+    """
+    if len(given) != 2:
+        raise FixRecipe(
+            "luthier tune export",
+            f"{len(given)} words follow: {given}",
+            "a run and a storage",
+            "luthier tune export RUN sqlite:///study.db",
+        )
+    from luthier.search.bridges.optuna import write_study
+    from luthier.search.bridges.stored import stored_study
+
+    run, url = given
+    study = stored_study(settings.open_store(), run)
+    name = write_study(study, url)
+    if settings.json:
+        answer({"study": name, "storage": url, "trials": len(study.trials)})
+    elif not settings.quiet:
+        typer.echo(f"{len(study.trials)} trials written to {url} as the study {name}")

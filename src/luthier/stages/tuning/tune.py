@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
 from luthier.evaluate.measure import metric
 from luthier.recipe.tune import Tune
+from luthier.search.bridges.plain import space_to_list
+from luthier.search.bridges.stored import SPACE
 from luthier.search.budget import Limit
 from luthier.search.controller import Controller
 from luthier.search.finals import Finals
@@ -194,6 +197,7 @@ def _keep_study(
     shared: SharedBase,
 ) -> None:
     section = _section(shop)
+    space = space_of(shop.recipe, shop.task)
     store.studies.put(
         StudyRow(
             record.id,
@@ -208,7 +212,10 @@ def _keep_study(
             scale.anchor,
             len(shared.halves.first),
             features,
-            {"recipe": hash_value(shop.recipe.model_dump(mode="json"))},
+            {
+                "recipe": hash_value(shop.recipe.model_dump(mode="json")),
+                SPACE: json.dumps(space_to_list(space)),
+            },
         )
     )
 
