@@ -7,8 +7,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from luthier.stages.page import charts, words
+from luthier.evaluate.measure import metric
+from luthier.stages.page import charts, search_charts, words
 from luthier.stages.page.data import Confusion, Curve, ReportData
+from luthier.stages.page.search import SOURCES, parameter_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 MATRIX_LABELS = 12
@@ -29,6 +31,10 @@ def render(report: ReportData) -> str:
         r=report,
         w=words,
         charts=charts,
+        sc=search_charts,
+        sources=SOURCES,
+        name_of=parameter_name,
+        higher=report.search is None or metric(report.search.metric).direction == "higher",
         columns=columns(report),
         headline=words.headline(report),
         primary=primary,

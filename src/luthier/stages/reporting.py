@@ -21,6 +21,7 @@ from luthier.stages.page.build import (
     rows_of,
 )
 from luthier.stages.page.data import Cost, Curve, FastPath, Histogram, Mistake, ReportData, Sample
+from luthier.stages.page.search import SearchPart, search_part
 from luthier.stages.parts.environment import environment
 from luthier.stages.report_page import render
 from luthier.stages.training import Trained
@@ -93,7 +94,14 @@ def _data(
         environment=environment() | {"data hash": shop.prepared.fingerprint[:16]},
         commands=_commands(shop, run),
         limits=(*LIMITS, *found.notes, *_forgotten(found)),
+        search=_search(trained),
     )
+
+
+def _search(trained: Trained) -> SearchPart | None:
+    if trained.search is None:
+        return None
+    return search_part(trained.search, metric(trained.metric).direction == "higher")
 
 
 def _commands(shop: Workshop, run: RunRecord) -> tuple[str, ...]:

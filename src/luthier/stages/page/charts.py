@@ -23,8 +23,8 @@ def line_chart(title: str, curves: Sequence[Curve], x_name: str = "step") -> Mar
     xs = [x for c in drawn for x, _ in c.points]
     ys = [y for c in drawn for _, y in c.points]
     x_ticks, y_ticks = ticks(min(xs), max(xs), 4), ticks(min(ys), max(ys), 4)
-    x, y = _axes((min(xs), max(xs)), (y_ticks[0], y_ticks[-1]))
-    parts = [_grid(x, y, [t for t in x_ticks if min(xs) <= t <= max(xs)], y_ticks, x_name)]
+    x, y = axes((min(xs), max(xs)), (y_ticks[0], y_ticks[-1]))
+    parts = [grid(x, y, [t for t in x_ticks if min(xs) <= t <= max(xs)], y_ticks, x_name)]
     for index, curve in enumerate(drawn):
         points = _thin(curve.points)
         path = " ".join(f"{x(a)},{y(b)}" for a, b in points)
@@ -36,16 +36,16 @@ def line_chart(title: str, curves: Sequence[Curve], x_name: str = "step") -> Mar
             )
         )
     ends = "; ".join(f"{c.name} ends at {c.points[-1][1]:.4g}" for c in drawn)
-    return _figure(title, ends, parts, [(c.name, f"line-{i % 4}") for i, c in enumerate(drawn)])
+    return figure(title, ends, parts, [(c.name, f"line-{i % 4}") for i, c in enumerate(drawn)])
 
 
 def calibration_chart(bins: Sequence[Bin]) -> Markup:
     """How often the model is right against how sure it says it is; dots grow with the rows."""
-    x, y = _axes((0, 1), (0, 1))
+    x, y = axes((0, 1), (0, 1))
     marks = [0.0, 0.25, 0.5, 0.75, 1.0]
     diagonal = Markup('<line class="ideal" x1="{}" y1="{}" x2="{}" y2="{}"/>')
     parts = [
-        _grid(x, y, marks, marks, "confidence"),
+        grid(x, y, marks, marks, "confidence"),
         diagonal.format(x(0), y(0), x(1), y(1)),
     ]
     most = max((b.count for b in bins), default=1)
@@ -57,16 +57,16 @@ def calibration_chart(bins: Sequence[Bin]) -> Markup:
         size = round(2.5 + 5.5 * (b.count / most) ** 0.5, 1)
         parts.append(dot.format(x(b.confidence), y(b.accuracy), size, note))
     about = "On the dashed line, the model is right as often as it is sure."
-    return _figure("Calibration of the tuned model", about, parts, [])
+    return figure("Calibration of the tuned model", about, parts, [])
 
 
 def histogram_chart(title: str, data: Histogram) -> Markup:
     """Bars of counts, with the limit as a vertical line."""
     high = max(data.edges[-1], data.limit or data.edges[-1])
     y_ticks = ticks(0, max(max(data.counts, default=1), 1), 4)
-    x, y = _axes((min(data.edges[0], 0), high), (0, y_ticks[-1]))
+    x, y = axes((min(data.edges[0], 0), high), (0, y_ticks[-1]))
     marks = [t for t in ticks(x.low, high, 5) if t <= high]
-    parts = [_grid(x, y, marks, y_ticks, data.unit)]
+    parts = [grid(x, y, marks, y_ticks, data.unit)]
     for low, up, count in zip(data.edges, data.edges[1:], data.counts, strict=False):
         bar = Markup(
             '<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
@@ -81,7 +81,7 @@ def histogram_chart(title: str, data: Histogram) -> Markup:
         label = Markup('<text class="limit-text" x="{}" y="{}" text-anchor="end">limit {}</text>')
         parts.append(label.format(at - 4, TOP + 10, f"{data.limit:g}"))
     total = f"{sum(data.counts):,} rows"
-    return _figure(title, total, parts, [])
+    return figure(title, total, parts, [])
 
 
 def interval_chart(row: MetricRow, data: ReportData) -> Markup:
@@ -112,16 +112,18 @@ def interval_chart(row: MetricRow, data: ReportData) -> Markup:
     spoken = "; ".join(
         f"{name} {number(row.name, e.value)} ({interval(row.name, e)})" for name, e in shown
     )
-    return _svg("Models compared", spoken, parts, 16 + 40 * len(shown) - 8)
+    return drawing("Models compared", spoken, parts, 16 + 40 * len(shown) - 8)
 
 
-def _axes(x: tuple[float, float], y: tuple[float, float]) -> tuple[Scale, Scale]:
+def axes(x: tuple[float, float], y: tuple[float, float]) -> tuple[Scale, Scale]:
+    """The scales of a chart over these values."""
     return Scale(*x, LEFT, WIDTH - RIGHT), Scale(*y, HEIGHT - BOTTOM, TOP)
 
 
-def _grid(
+def grid(
     x: Scale, y: Scale, x_ticks: Sequence[float], y_ticks: Sequence[float], x_name: str
 ) -> Markup:
+    """Horizontal lines with their values, and the values and the name of the other axis."""
     line = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>')
     text = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
     parts: list[Markup] = []
@@ -141,9 +143,10 @@ def _thin(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]
     return [points[round(i * last / (MAX_POINTS - 1))] for i in range(MAX_POINTS)]
 
 
-def _figure(
+def figure(
     title: str, about: str, parts: Sequence[Markup], legend: Sequence[tuple[str, str]]
 ) -> Markup:
+    """A chart with its caption and the keys of its lines: names and classes."""
     item = Markup(
         '<span class="key"><svg viewBox="0 0 22 8" aria-hidden="true">'
         '<line class="line {}" x1="1" x2="21" y1="4" y2="4"/></svg>{}</span>'
@@ -151,11 +154,12 @@ def _figure(
     keys = Markup("").join(item.format(kind, name) for name, kind in legend)
     caption = Markup("<figcaption><strong>{}</strong> {}<small>{}</small></figcaption>")
     return Markup('<figure class="chart">{}{}</figure>').format(
-        caption.format(title, keys, about), _svg(title, about, parts, HEIGHT)
+        caption.format(title, keys, about), drawing(title, about, parts, HEIGHT)
     )
 
 
-def _svg(title: str, about: str, parts: Sequence[Markup], height: float) -> Markup:
+def drawing(title: str, about: str, parts: Sequence[Markup], height: float) -> Markup:
+    """A picture that says aloud what it shows."""
     frame = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>')
     spoken = f"{title}. {about}" if about else title
     return frame.format(WIDTH, height, spoken, escape(title), Markup("").join(parts))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from luthier.core.errors import CheckRun
-
-Number = Annotated[float, Field(allow_inf_nan=False)]
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+from luthier.stages.page.search import SearchPart
+from luthier.stages.page.strict import STRICT, Number
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -160,6 +159,7 @@ class ReportData:
     environment: dict[str, str] = Field(default_factory=dict)
     commands: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    search: SearchPart | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from luthier.core.errors import FixRecipe
+from luthier.core.errors import FixRecipe, nearest
 from luthier.core.types import Task
 from luthier.recipe.recipe import Recipe
 from luthier.recipe.tune import Bounds
@@ -81,8 +81,11 @@ def _own(name: str, recipe: Recipe, usual: Parameter | None) -> Value:
     found = recipe.model_dump(mode="json")
     for key in name.split("."):
         if not isinstance(found, dict) or key not in found:
-            raise FixRecipe(f"tune.space.{name}", "no recipe has this key", advice="see the "
-                            "reference of recipes")  # fmt: skip
+            near = nearest(name, (*SHORT, *SHORT.values()))
+            raise FixRecipe(
+                f"tune.space.{name}", "no recipe has this key", f"{', '.join(SHORT)}, or any key "
+                "of a recipe", f"did you mean {near!r}?" if near else "",
+            )  # fmt: skip
         found = found[key]
     if isinstance(found, bool) or not isinstance(found, float | int | str):
         raise FixRecipe(f"tune.space.{name}", "it holds no single number or word")
