@@ -38,7 +38,11 @@ def asking(address: str, home: Path, **settings: str) -> Iterator[Child]:
     """A child whose hub is at `address`, with a token and an empty cache under `home`."""
     told = {"HF_ENDPOINT": address, "HF_HOME": str(home), "HF_TOKEN": TOKEN} | settings
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "LUTHIER_"))}
-    environment |= told | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    environment |= told | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
     with (home.parent / "errors.txt").open("a") as errors:
         process = subprocess.Popen(
             [sys.executable, __file__],

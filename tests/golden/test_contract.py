@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from luthier.cli.main import app
-from luthier.core.types import Task
+from luthier.core.types import Finding, Level, Task
 from tiny import task_rows
 
 FOLDER = Path(__file__).parent / "contract"
@@ -107,7 +107,7 @@ def test_classify(call: Call, bert: Path, tmp_path: Path) -> None:
     agreed("predict-classify", _answers(tmp_path, 8))
 
 
-FINDING = {"code": "", "level": "info", "message": "", "count": 0, "rows": [1]}
+FINDING = Finding("", Level.INFO, "", 1, (1,), ("a.csv",)).as_dict()
 
 
 @pytest.mark.parametrize("task", [Task.TAG, Task.INSTRUCT])

@@ -146,10 +146,12 @@ def full(text: str) -> ReportData:
         curves=(Curve(text, ((0, 3.0), (1000, 1.0)), text),),
         confusion=build.confusion_of(named),
         calibration=build.calibration_of(named),
-        mistakes=build.mistakes_of(named, [text] * 40),
+        mistakes=tuple(replace(m, file=text) for m in build.mistakes_of(named, [text] * 40)),
         samples=(Sample(text, text, text, text),),
         lengths=build.lengths_of(np.array([3, 4, 9, 9]), 8),
-        findings=build.remarks_of([Finding(text, Level.WARNING, text, 30, tuple(range(20)))]),
+        findings=build.remarks_of(
+            [Finding(text, Level.WARNING, text, 30, tuple(range(20)), (text,) * 20)]
+        ),
         fast_paths=(FastPath(text, False, text),),
         cost=Cost(10, 20, 30, 40),
         recipe=text,
@@ -312,3 +314,9 @@ def test_spans_are_shown_as_their_words() -> None:
 )
 def test_plain_numbers(value: float, text: str) -> None:
     assert words.plain(value) == text
+
+
+def test_rows_of_several_files_are_shown_with_their_files() -> None:
+    found = Finding("duplicate", Level.INFO, "same", 3, (2, 5, 1), ("a.csv", "a.csv", "b.csv"))
+    page = Page(render(replace(report(Task.CLASSIFY), findings=build.remarks_of([found]))))
+    assert "row a.csv: 2, 5; b.csv: 1" in page.words

@@ -18,7 +18,7 @@ K     clients of a federation
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -64,12 +64,28 @@ class Level(StrEnum):
     ERROR = "error"
 
 
+class RowNumber(int):
+    """A 1-based row number that knows the file it counts in; everywhere else a plain int."""
+
+    file: str
+
+    def __new__(cls, number: int, file: str) -> RowNumber:
+        made = super().__new__(cls, number)
+        made.file = file
+        return made
+
+
+def file_of(number: int) -> str:
+    """The file a row number counts in, "" where that is not known."""
+    return number.file if isinstance(number, RowNumber) else ""
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something noticed about data, plan or result.
 
-    `rows` are 1-based row numbers of the source file (at most 20 examples), `count` is the
-    full number of rows concerned.
+    `rows` are 1-based row numbers within a file (at most 20 examples), `files` the file of each of
+    them where that is known, `count` is the full number of rows concerned.
     """
 
     code: str
@@ -77,10 +93,30 @@ class Finding:
     message: str
     count: int = 0
     rows: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @staticmethod
+    def at(code: str, level: Level, message: str, count: int, numbers: Sequence[int]) -> Finding:
+        """A finding about rows whose numbers may know their file."""
+        files = tuple(map(file_of, numbers))
+        rows = tuple(map(int, numbers))
+        return Finding(code, level, message, count, rows, files if any(files) else ())
+
+    def where(self, most: int) -> str:
+        """The first rows in words, file by file: `a.csv: 2, 5; b.csv: 1`; "" without rows."""
+        found: dict[str, list[str]] = {}
+        for index, row in enumerate(self.rows[:most]):
+            found.setdefault(self.files[index] if self.files else "", []).append(str(row))
+        parts = [
+            f"{file}: {', '.join(rows)}" if file else ", ".join(rows)
+            for file, rows in found.items()
+        ]
+        return "; ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
-        return asdict(self) | {"level": self.level.value, "rows": list(self.rows)}
+        listed = {"rows": list(self.rows), "files": list(self.files)}
+        return asdict(self) | {"level": self.level.value} | listed
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,4 @@ def _label_findings(
 
 
 def _encoding(seen: Scan) -> list[Finding]:
-    return [
-        describe(kind, rows, tuple(int(seen.source[row]) for row in rows[:20]))
-        for kind, rows in seen.faulty.items()
-    ]
+    return [describe(kind, rows, seen.numbers(rows)) for kind, rows in seen.faulty.items()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from luthier.core.errors import FixData
-from luthier.core.types import Finding, Level
+from luthier.core.types import Finding, Level, file_of
 from luthier.data.mappings.columns import Mapping
 from luthier.data.mappings.recognition import recognise
 from luthier.data.source import Source
@@ -48,12 +48,12 @@ class Refusals:
         many = self.count > _TOLERATED * (self.count + self.kept)
         causes = Counter({cause: len(rows) for cause, rows in self.rows.items()})
         return [
-            Finding(
+            Finding.at(
                 "empty" if cause.endswith("is empty") or "empty" in cause else "refused",
                 Level.ERROR if many else Level.WARNING,
                 f"{count} rows were left out: {cause}",
                 count,
-                tuple(self.rows[cause][:20]),
+                self.rows[cause][:20],
             )
             for cause, count in causes.most_common(10)
         ]
@@ -72,7 +72,7 @@ def canonical_rows(
     kept = 0
     for number, row in source.rows():
         try:
-            canonical = mapping.apply(row, source.place, number)
+            canonical = mapping.apply(row, file_of(number) or source.place, number)
         except FixData as error:
             if refusals is None:
                 raise

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 from luthier.core.errors import FixData
 from luthier.core.hashing import hash_file, hash_value
+from luthier.core.types import RowNumber, file_of
 from luthier.data.sources.columnar import Columnar
 from luthier.data.sources.delimited import Delimited
 from luthier.data.sources.hub import Hub, HubName, pinned
@@ -27,7 +27,7 @@ class Source(Protocol):
     place: str
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """1-based row number and values by column name."""
+        """1-based row number within its file (see `RowNumber`) and values by column name."""
 
 
 def open_source(
@@ -89,7 +89,7 @@ def fingerprint(location: str, base: Path | None = None, split: str | None = Non
 
 
 def _text_source(path: Path, found: Location, encoding: str | None) -> Source:
-    place = found.place if len(found.paths) == 1 else f"{found.place}/{path.name}"
+    place = found.place if len(found.paths) == 1 else f"{path.parent.name}/{path.name}"
     match found.format:
         case Format.CSV:
             return Delimited(path, place, None, encoding)
@@ -104,27 +104,27 @@ def _text_source(path: Path, found: Location, encoding: str | None) -> Source:
 
 
 class _Chain:
-    """Several files read one after the other, their rows numbered on."""
+    """Several files read one after the other, the rows of each numbered from 1."""
 
     def __init__(self, place: str, members: list[Source]) -> None:
         self.place, self._members = place, members
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        every = chain.from_iterable(member.rows() for member in self._members)
-        for number, (_, row) in enumerate(every, start=1):
-            yield number, row
+        for member in self._members:
+            for number, row in member.rows():
+                yield RowNumber(number, member.place), row
 
 
 class _Rows:
-    """A source that has at least one row."""
+    """A source that has at least one row, and whose row numbers know their file."""
 
     def __init__(self, source: Source) -> None:
         self.place, self._source = source.place, source
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         found = False
-        for entry in self._source.rows():
+        for number, row in self._source.rows():
             found = True
-            yield entry
+            yield RowNumber(number, file_of(number) or self.place), row
         if not found:
             raise FixData(self.place, "there are no rows", advice="give a file with rows")

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from luthier.core.errors import FixData
 from luthier.core.files import disk_errors
-from luthier.core.types import Task
+from luthier.core.types import RowNumber, Task, file_of
 from luthier.data.mappings.text import input_text, whole_text
 
 _ROWS_PER_BATCH = 1024
@@ -30,7 +30,7 @@ _COLUMNS: dict[Task, dict[str, Any]] = {
     Task.PREFER: {"messages": _JSON, "chosen": _TEXT, "rejected": _TEXT},
 }
 _OPTIONAL: dict[str, Any] = {"group": _TEXT, "weight": pa.float64(), "identity": _TEXT}
-_SOURCE_ROW = "_row"
+_SOURCE_ROW, _FILE = "_row", "_file"
 
 
 class Table:
@@ -119,8 +119,15 @@ class Table:
             yield from self._decoded(batch)
 
     def source_row(self, i: int) -> int:
-        """The 1-based row number of row `i` in the file it came from."""
-        return int(self._arrow.column(_SOURCE_ROW)[i].as_py())
+        """The 1-based row number of row `i` in the file it came from, which it knows."""
+        number = int(self._arrow.column(_SOURCE_ROW)[i].as_py())
+        file = self._arrow.column(_FILE)[i].as_py()
+        return number if file is None else RowNumber(number, file)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that the rows came from, in order, where that is known."""
+        return tuple(f for f in self._arrow.column(_FILE).unique().to_pylist() if f is not None)
 
     def source_rows(self) -> np.ndarray:
         """The source row numbers of all rows, int64 (N,)."""
@@ -139,7 +146,7 @@ class Table:
         return (whole_text(self.task, row) for row in self.take(indices))
 
     def _decoded(self, part: Any) -> Iterator[dict[str, Any]]:
-        names = [name for name in part.schema.names if name != _SOURCE_ROW]
+        names = [name for name in part.schema.names if name not in (_SOURCE_ROW, _FILE)]
         for row in part.select(names).to_pylist():
             for name in self._json:
                 row[name] = json.loads(row[name])
@@ -151,7 +158,8 @@ class Table:
 
 def _schema(task: Task) -> Any:
     columns = {name: _TEXT if kind is _JSON else kind for name, kind in _COLUMNS[task].items()}
-    fields = [pa.field(_SOURCE_ROW, pa.int64()), *(columns | _OPTIONAL).items()]
+    origin = [pa.field(_SOURCE_ROW, pa.int64()), pa.field(_FILE, pa.string())]
+    fields = [*origin, *(columns | _OPTIONAL).items()]
     return pa.schema(fields, metadata={b"luthier.task": task.value.encode()})
 
 
@@ -178,4 +186,4 @@ def _encoded(number: int, row: dict[str, Any], schema: Any) -> dict[str, Any]:
         name: json.dumps(value) if name in ("messages", "spans") else value
         for name, value in row.items()
     }
-    return values | {_SOURCE_ROW: number}
+    return values | {_SOURCE_ROW: number, _FILE: file_of(number) or None}

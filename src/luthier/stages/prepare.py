@@ -178,7 +178,7 @@ def _refuse(report: DataReport, recipe: Recipe) -> None:
     for finding in report.findings:
         leak = finding.code.startswith("leak")
         if finding.level is Level.ERROR and not (leak and recipe.data.allow_leakage):
-            rows = f", rows {', '.join(map(str, finding.rows[:5]))}" if finding.rows else ""
+            rows = f", rows {finding.where(5)}" if finding.rows else ""
             advice = "set data.allow_leakage: true to go on anyway" if leak else ""
             raise FixData(f"{recipe.data.train}{rows}", finding.message, advice=advice)
 

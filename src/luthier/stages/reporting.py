@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from luthier.core.files import write_json, write_text
-from luthier.core.types import Task
+from luthier.core.types import Task, file_of
 from luthier.evaluate.measure import metric
 from luthier.evaluate.predictions import ClassPredictions, TextPredictions
 from luthier.recipe.load import dump_recipe
@@ -153,9 +153,17 @@ def _smooth(points: list[tuple[float, float]], most: int = 150) -> list[tuple[fl
 def _mistakes(shop: Workshop, found: Evaluated) -> list[Mistake]:
     table, tuned = shop.prepared.table, found.predictions[found.tuned]
     texts = [table.input_text(int(row)) for row in tuned.rows]
+    several = len(table.files) > 1
+    found_rows = [(m, table.source_row(m.row)) for m in mistakes_of(tuned, texts, 12)]
     return [
-        replace(m, row=table.source_row(m.row), text=m.text[:600], predicted=m.predicted[:600])
-        for m in mistakes_of(tuned, texts, 12)
+        replace(
+            m,
+            row=int(number),
+            file=file_of(number) if several else "",
+            text=m.text[:600],
+            predicted=m.predicted[:600],
+        )
+        for m, number in found_rows
     ]
 
 

@@ -222,8 +222,9 @@ def _tokens(
         return fresh()
     key = hash_value(
         {
-            "stage": "tokens 1",
+            "stage": "tokens 2",
             "data": prepared.fingerprint,
+            "files": list(prepared.table.files),
             "recipe": recipe.data.model_dump(mode="json"),
             "task": prepared.task.value,
             "contract": contract.hash,

@@ -115,7 +115,7 @@ def _show_paths(legal: dict[str, dict[str, Any]]) -> None:
 
 
 def _numbers(finding: Finding) -> str:
-    shown = ", ".join(str(number) for number in finding.rows[:_ROWS_SHOWN])
+    shown = finding.where(_ROWS_SHOWN)
     left = finding.count - min(len(finding.rows), _ROWS_SHOWN)
     if not shown:
         return f"{finding.count:,}" if finding.count else ""

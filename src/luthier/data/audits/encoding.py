@@ -57,10 +57,10 @@ def faults(texts: list[str]) -> dict[str, list[int]]:
     return found
 
 
-def describe(kind: str, rows: list[int], numbers: tuple[int, ...]) -> Finding:
+def describe(kind: str, rows: list[int], numbers: list[int]) -> Finding:
     """The finding about the rows with a fault of one kind."""
     level, message = _KINDS[kind]
-    return Finding(kind, level, f"{len(rows)} {message}", len(rows), numbers)
+    return Finding.at(kind, level, f"{len(rows)} {message}", len(rows), numbers)
 
 
 def _has(kind: str, pattern: re.Pattern[str], text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,9 +20,11 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Scan:
-    """Per row, each (N,): source row number, keys of the normalised whole and input text,
-    characters and words; signatures of the whole text (N, 32); rows with a fault, by its kind."""
+    """The table, and per row, each (N,): source row number, keys of the normalised whole and
+    input text, characters and words; signatures of the whole text (N, 32); rows with a fault, by
+    its kind."""
 
+    table: Table
     source: np.ndarray
     whole: np.ndarray
     input: np.ndarray
@@ -36,8 +38,12 @@ class Scan:
         """One finding about `rows`, or none when there are no rows; `{count}` is filled in."""
         if not len(rows):
             return []
-        numbers = tuple(int(number) for number in self.source[rows[:_SHOWN]])
-        return [Finding(code, level, message.format(count=len(rows)), len(rows), numbers)]
+        said = message.format(count=len(rows))
+        return [Finding.at(code, level, said, len(rows), self.numbers(rows))]
+
+    def numbers(self, rows: Sequence[int] | np.ndarray) -> list[int]:
+        """Where the first of some rows stand in their files."""
+        return [self.table.source_row(int(row)) for row in rows[:_SHOWN]]
 
 
 def scan(table: Table) -> Scan:
@@ -66,6 +72,7 @@ def scan(table: Table) -> Scan:
             faulty.setdefault(kind, []).extend(start + row for row in rows)
         signed.append(signatures(plains))
     return Scan(
+        table=table,
         source=table.source_rows(),
         whole=np.array(whole, dtype=np.int64),
         input=np.array(given, dtype=np.int64),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luthier.core.errors import FixData
-from luthier.core.types import Task
+from luthier.core.types import RowNumber, Task, file_of
 from luthier.data.feed.contract import PromptContract
 from luthier.data.feed.example import Example, Numbered, examples_of
 from luthier.data.feed.labels import LabelSet
@@ -35,7 +35,7 @@ class Rows(Protocol):
         """The rows at `indices`, in their order."""
 
     def source_row(self, index: int) -> int:
-        """Its 1-based number in the source file."""
+        """Its 1-based number in the source file; a `RowNumber` where the file is known."""
 
 
 @dataclass
@@ -50,6 +50,18 @@ class EncodeCount:
     dropped_rows: int = 0
     where_truncated: list[int] = field(default_factory=list)
     where_dropped: list[int] = field(default_factory=list)
+    files_truncated: list[str] = field(default_factory=list)
+    files_dropped: list[str] = field(default_factory=list)
+
+    @property
+    def truncated(self) -> list[RowNumber]:
+        """The first rows that were cut."""
+        return list(map(RowNumber, self.where_truncated, self.files_truncated))
+
+    @property
+    def dropped(self) -> list[RowNumber]:
+        """The first rows that were left out."""
+        return list(map(RowNumber, self.where_dropped, self.files_dropped))
 
 
 @dataclass(frozen=True)
@@ -149,10 +161,11 @@ def encode(
     examples: list[Example] = []
     for block in _blocks(chosen, 1000):
         rows = zip(block, table.take(block), strict=True)
-        numbered = [Numbered(i, table.source_row(i), row) for i, row in rows]
-        for example in examples_of(numbered, table.task, contract, labels, place):
-            source = table.source_row(example.row)
-            if _count(example, count, source, contract, place):
+        sources = {i: table.source_row(i) for i in block}
+        named = {i: f"{file_of(n) or place}, row {n}" for i, n in sources.items()}
+        numbered = [Numbered(i, named[i], row) for i, row in rows]
+        for example in examples_of(numbered, table.task, contract, labels):
+            if _count(example, count, sources[example.row], contract, named[example.row]):
                 examples.append(example.compact())
     count.rows = len({e.row for e in examples})
     if not examples:
@@ -166,19 +179,21 @@ def _count(
     if example.cut:
         if contract.overlong == "refuse":
             raise FixData(
-                f"{place}, row {source}",
+                place,
                 f"it is {example.cut} tokens longer than {contract.max_tokens}",
                 advice="raise model.max_tokens or set model.overlong to truncate or drop",
             )
         count.truncated_rows += 1
         count.truncated_tokens += example.cut
         if len(count.where_truncated) < 20:
-            count.where_truncated.append(source)
+            count.where_truncated.append(int(source))
+            count.files_truncated.append(file_of(source))
     supervised = example.supervised
     if supervised == 0 or (example.cut and contract.overlong == "drop"):
         count.dropped_rows += 1
         if len(count.where_dropped) < 20:
-            count.where_dropped.append(source)
+            count.where_dropped.append(int(source))
+            count.files_dropped.append(file_of(source))
         return False
     count.tokens += sum(map(len, example.ids))
     count.supervised += supervised

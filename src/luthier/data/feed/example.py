@@ -19,10 +19,10 @@ Tokens: TypeAlias = Sequence[int] | NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Numbered:
-    """A canonical row with its table index and its 1-based number in the source file."""
+    """A canonical row with its table index and the name of its place in messages."""
 
     index: int
-    source: int
+    place: str
     row: Mapping[str, Any]
 
 
@@ -58,7 +58,7 @@ class Example:
 
 
 def examples_of(
-    numbered: Sequence[Numbered], task: Task, contract: PromptContract, labels: LabelSet, place: str
+    numbered: Sequence[Numbered], task: Task, contract: PromptContract, labels: LabelSet
 ) -> Iterator[Example]:
     """The examples of some rows, in order; raw text may give several per row."""
     if task is Task.INSTRUCT:
@@ -70,7 +70,7 @@ def examples_of(
         for n in numbered:
             yield from pieces(n.index, n.row, contract)
     else:
-        yield from _labelled(numbered, task, contract, labels, place)
+        yield from _labelled(numbered, task, contract, labels)
 
 
 def encode_texts(
@@ -119,14 +119,14 @@ def encode_prompt(
 
 
 def _labelled(
-    numbered: Sequence[Numbered], task: Task, contract: PromptContract, labels: LabelSet, place: str
+    numbered: Sequence[Numbered], task: Task, contract: PromptContract, labels: LabelSet
 ) -> Iterator[Example]:
     encoded = encode_texts([str(n.row["text"]) for n in numbered], contract, task is Task.TAG)
     for n, example in zip(numbered, encoded, strict=True):
         yield Example(
             n.index,
             example.ids,
-            target=_target(n.row, task, example.offsets, labels, f"{place}, row {n.source}"),
+            target=_target(n.row, task, example.offsets, labels, n.place),
             offsets=example.offsets,
             weight=_weight(n.row),
             cut=example.cut,

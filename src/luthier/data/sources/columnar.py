@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from luthier.core.errors import FixData
+from luthier.core.types import RowNumber
 
 _BATCH = 1024
 Names = Mapping[str, list[str]]
 
 
 class Columnar:
-    """Rows of Parquet or Arrow files, numbered on through the files."""
+    """Rows of Parquet or Arrow files, those of each file numbered from 1."""
 
     def __init__(self, paths: tuple[Path, ...], place: str) -> None:
         self.paths, self.place = paths, place
@@ -27,11 +28,11 @@ class Columnar:
 
         Raises: FixData for a file that is not what its ending says.
         """
-        number = 0
         for path in self.paths:
-            for row in self._file(path):
-                number += 1
-                yield number, row
+            alone = len(self.paths) == 1
+            place = self.place if alone else f"{path.parent.name}/{path.name}"
+            for number, row in enumerate(self._file(path), start=1):
+                yield RowNumber(number, place), row
 
     def _file(self, path: Path) -> Iterator[dict[str, Any]]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -74,7 +74,9 @@ def locate(
     if path.is_dir():
         return _folder(path, wanted, split)
     if path.is_file():
-        return _file(path, wanted, split)
+        # As it was given, so that files of one name in two folders are told apart.
+        shown = Path(location) if location[0] not in "/~" else Path(path.name)
+        return replace(_file(path, wanted, split), place=shown.as_posix())
     if is_hub(location, base, format):
         return Location(location, Format.HUB, (), location, split)
     raise _missing(location, path)

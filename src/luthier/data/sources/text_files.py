@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.core.errors import FixData
+from luthier.core.types import RowNumber
 from luthier.data.sources.encoding import open_text
 
 
@@ -18,17 +19,17 @@ class TextFolder:
         self._encoding = encoding
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Number, and `text`, `file` and, with sub-folders, `label`.
+        """The only row of each file: `text`, `file` and, with sub-folders, `label`.
 
         Raises: FixData when some files lie in sub-folders and some do not.
         """
         labelled = self._labelled()
-        for number, path in enumerate(self.files, start=1):
+        for path in self.files:
             with open_text(path, self._encoding) as file:
                 row = {"text": file.read(), "file": str(path.relative_to(self.folder))}
             if labelled:
                 row["label"] = path.relative_to(self.folder).parts[0]
-            yield number, row
+            yield RowNumber(1, f"{self.place}/{row['file']}"), row
 
     def _labelled(self) -> bool:
         loose = [p for p in self.files if p.parent == self.folder]

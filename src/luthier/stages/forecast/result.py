@@ -122,23 +122,23 @@ def token_findings(encoded: Encoded, contract: PromptContract) -> list[Finding]:
     count, found = encoded.count, []
     if count.truncated_rows:
         found.append(
-            Finding(
+            Finding.at(
                 "truncated",
                 Level.WARNING,
                 f"{count.truncated_rows} rows are longer than {contract.max_tokens} tokens; "
                 f"{count.truncated_tokens} tokens were cut off",
                 count.truncated_rows,
-                tuple(count.where_truncated),
+                count.truncated,
             )
         )
     if count.dropped_rows:
         found.append(
-            Finding(
+            Finding.at(
                 "dropped",
                 Level.WARNING,
                 f"{count.dropped_rows} rows were left out: nothing to learn was left of them",
                 count.dropped_rows,
-                tuple(count.where_dropped),
+                count.dropped,
             )
         )
     if encoded.learn is not None:

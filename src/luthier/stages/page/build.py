@@ -100,7 +100,9 @@ def lengths_of(lengths: IntArray, limit: int | None, bars: int = 30) -> Histogra
 def remarks_of(findings: Sequence[Finding]) -> tuple[Remark, ...]:
     """The findings of the data report, errors first."""
     order = {"error": 0, "warning": 1, "info": 2}
-    remarks = [Remark(f.code, f.level.value, f.message, f.count, f.rows) for f in findings]
+    remarks = [
+        Remark(f.code, f.level.value, f.message, f.count, f.rows, f.where(8)) for f in findings
+    ]
     return tuple(sorted(remarks, key=lambda r: order[r.level]))
 
 

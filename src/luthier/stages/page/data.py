@@ -73,6 +73,8 @@ class Mistake:
     predicted: str
     score: Number
     measure: str
+    file: str = ""
+    """The file the row stands in, where the rows come from several."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -94,6 +96,8 @@ class Remark:
     message: str
     count: int = 0
     rows: tuple[int, ...] = ()
+    where: str = ""
+    """The first rows in words, with their files."""
 
 
 @dataclass(frozen=True, config=STRICT)

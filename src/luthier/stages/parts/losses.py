@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from luthier.core.errors import FixData
+from luthier.core.types import Finding, Level
 from luthier.data.feed.encode import Encoded
 from luthier.recipe.recipe import Recipe
 
@@ -21,7 +22,7 @@ def refuse_losses(encoded: Encoded, recipe: Recipe) -> None:
     share = lost / max(1, lost + len(encoded))
     if share <= DROPPED_SHARE or recipe.model.overlong == "drop":
         return
-    rows = ", ".join(map(str, encoded.count.where_dropped[:5]))
+    rows = Finding.at("", Level.ERROR, "", lost, encoded.count.dropped).where(5)
     raise FixData(
         f"{recipe.data.train}, rows {rows}",
         f"{lost} rows ({share:.0%}) have nothing left to learn within the longest input",
