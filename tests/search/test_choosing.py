@@ -171,3 +171,9 @@ def test_a_much_cheaper_one_within_the_error_goes_first() -> None:
 
 def test_the_last_is_rejected() -> None:
     assert rejected({"a": [0.5, 0.6], "b": [0.9, 0.1], "c": [0.7]}) == "b"
+
+
+def test_the_rows_that_chose_count_beside_those_that_chose_nothing() -> None:
+    default, one_row_ahead = candidate("t000", 0.5, 0.0), 0.5025
+    assert not choose([candidate("t003", one_row_ahead, 0.2)], default).is_default
+    assert choose([candidate("t003", one_row_ahead, 0.03)], default).is_default

@@ -14,9 +14,7 @@ from luthier.search.budget import Limit
 from luthier.search.costs import Costs
 from luthier.search.deciding.sources import Sources
 from luthier.search.deciding.standing import Standing
-from luthier.search.models.acquisition import log_expected_improvement
 from luthier.search.models.freezethaw import FreezeThaw
-from luthier.search.models.posterior import Belief
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
 from luthier.search.sampler import Proposal
@@ -174,19 +172,19 @@ class Controller:
         )
         paused = [t for t in self.trials if t.curve and t.seed == 0 and self._free(t)]
         proposal, arm, propensity = self.sources.propose(self.standing.view(random))
-        costs = [self.costs.expected(t.config, next_look(t.unit) - t.unit) for t in paused]
-        means = self.standing.beliefs(paused) if paused else Belief(np.zeros(0), np.zeros(0))
+        units = [float(next_look(t.unit) - t.unit) for t in paused]
+        costs = [self.costs.expected(t.config, u) for t, u in zip(paused, units, strict=True)]
         if proposal is not None:
-            new = self.posterior.of_configs([proposal.config])
-            means = Belief(
-                np.append(means.mean, new.mean), np.append(means.deviation, new.deviation)
-            )
-            costs.append(self.costs.expected(proposal.config, float(self.problem.rules.look)))
+            units.append(float(self.problem.rules.look))
+            costs.append(self.costs.expected(proposal.config, units[-1]))
         if not costs:
             return self._finish("nothing is left to try")
-        gains = log_expected_improvement(means.mean, means.deviation, self.standing.best)
+        gains = self.standing.gains(paused, proposal)
         place = int(np.argmax(gains - self.problem.rules.cost_weight * np.log(costs)))
-        if (why := self.standing.unworthy(float(np.exp(gains[place])), costs[place])) is not None:
+        # A gain is had only when the trial is trained to its end.
+        left = UNITS - (paused[place].unit if place < len(paused) else 0)
+        whole = costs[place] * left / units[place]
+        if (why := self.standing.unworthy(float(np.exp(gains[place])), whole)) is not None:
             return self._finish(why)
         if place < len(paused):
             return self._slice(paused[place])

@@ -67,7 +67,8 @@ class Finals:
         gap = (first - second) / max(spread, 1e-9)
         gain = spread * float(norm.pdf(gap) - gap * norm.sf(gap))
         runs = sum(group[0].cost for group in groups.values()) / max(default.cost, 1e-9)
-        return gain >= rules.worth * runs
+        scale = self.problem.scale
+        return gain >= scale.step(float(scale.score(first)), rules.worth) * runs
 
     def _standing(self, group: list[Trial], posterior: Posterior) -> tuple[float, float]:
         """Believed relative score of a group and its standard error."""

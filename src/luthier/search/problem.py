@@ -26,14 +26,15 @@ def no_violation(observation: Observation) -> float:
 class Rules:
     """How the search plays. `arms` are the sources it may use; `cost_weight` is the power of the
     cost in the acquisition; below `look` units nothing is frozen for its rank; `worth` is what one
-    whole run must be expected to gain, in relative units, for the search to go on; `opening` is
-    how many portfolio entries follow the default. `reserve` is the share of the budget that is
-    kept for further seeds of the best trials."""
+    whole run must be expected to gain for the search to go on: points of a share (0.001 is a tenth
+    of a point), else a part of the score; `opening` is how many portfolio entries follow the
+    default. `reserve` is the share of the budget that is kept for further seeds of the best
+    trials."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
     cost_weight: float = 0.5
     look: int = 4
-    worth: float = 0.01
+    worth: float = 0.001
     opening: int = 3
     history: bool = True
     curves: bool = True

@@ -44,6 +44,16 @@ class Scale:
             return np.asarray(1 / (1 + np.exp(-(sign * values + _logit(np.float64(self.anchor))))))
         return np.asarray(max(self.anchor, 1e-9) * np.exp(sign * values))
 
+    def step(self, score: float, gain: float) -> float:
+        """Relative units that a gain is worth at a score.
+
+        The gain is in the score's own unit for a share (0.01 is a point), else a part of the score.
+        """
+        if self.share:
+            p = min(1 - EDGE, max(EDGE, score))
+            return gain / (p * (1 - p))
+        return gain
+
     def noise(self, score: float, rows: int) -> float:
         """Standard error of a relative value measured on so many rows (delta method)."""
         if self.share:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from luthier.search.choosing.paired import clearly_worse
 from luthier.search.costs import Costs
+from luthier.search.models.acquisition import log_expected_improvement
 from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.models.posterior import Belief
+from luthier.search.models.values import own_noise
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
-from luthier.search.sampler import View
+from luthier.search.sampler import Proposal, View
 from luthier.search.trial import Trial
 
 HOPELESS = -1.645
@@ -77,13 +80,31 @@ class Standing:
             return f"behind {lead.id} row by row, and predicted to stay so"
         return None
 
+    def gains(self, paused: list[Trial], proposal: Proposal | None) -> NDArray[np.float64]:
+        """Log of what training each to its end is expected to gain: paused trials, then the
+        proposal if there is one (N,).
+
+        Of the uncertainty only what a whole run would settle counts: the sampling error of the
+        rows that choose stays, however long is trained.
+        Source: Frazier et al. 2009, "The Knowledge-Gradient Policy".
+        """
+        parts = [self.beliefs(paused)] if paused else []
+        parts += [self.posterior.of_configs([proposal.config])] if proposal else []
+        mean = np.concatenate([part.mean for part in parts])
+        deviation = np.concatenate([part.deviation for part in parts])
+        best, scale = self.best, self.problem.scale
+        noise = own_noise(scale, float(scale.score(best)), self.problem.rows)
+        settled = deviation**2 / np.hypot(deviation, noise)
+        return log_expected_improvement(mean, settled, best)
+
     def unworthy(self, gain: float, cost: float) -> str | None:
-        """Why a piece of work does not pay: the gain expected of it is less than what its cost
-        in seconds is worth."""
-        rules = self.problem.rules
+        """Why a trial does not pay: the gain expected of it is less than what the seconds to its
+        end are worth."""
+        rules, scale = self.problem.rules, self.problem.scale
         looked = sum(1 for t in self.roster.trials if t.unit >= rules.look)
         runs = cost / self.costs.full
-        if rules.worth <= 0 or looked < rules.least_trials or gain >= rules.worth * runs:
+        price = scale.step(float(scale.score(self.best)), rules.worth)
+        if rules.worth <= 0 or looked < rules.least_trials or gain >= price * runs:
             return None
         return f"going on is expected to gain {gain:.2g} for {runs:.2f} runs"
 
