@@ -52,6 +52,17 @@ class Limit:
             return trials / self.trials
         return runs / (self.runs or 1.0)
 
+    def too_small(self, run_seconds: float, kept: float = 0.2) -> str | None:
+        """Why nothing beside the recipe itself will be tried, when one whole run takes so long
+        and the share `kept` of the budget stays for the end; None when there is room."""
+        if self.share(run_seconds, 1, 1.0) < 1 - kept:
+            return None
+        need = f"one run is expected to take {run_seconds / 60:.1f} minutes"
+        return (
+            f"the budget of {self} leaves no room for a search ({need}): the recipe is trained "
+            "as it stands; give tune.budget more"
+        )
+
     def __str__(self) -> str:
         if self.seconds is not None:
             return f"{self.seconds / 60:g} minutes"

@@ -167,14 +167,14 @@ def _trial(told: Mapping[str, Any], first: Mapping[str, Any], higher: bool) -> S
     best = (max if higher else min)(scores) if scores else None
     return SearchTrial(
         told["id"], told["source"], told["status"], told["reason"], best, told["seconds"],
-        {n: _short(n, v) for n, v in told["config"].items() if v != first.get(n)},
+        {n: _short(n, v, first) for n, v in told["config"].items() if v != first.get(n)},
         tuple((u, s) for u, s in told["curve"]), told["seed"],
     )  # fmt: skip
 
 
-def _short(name: str, value: Any) -> str:
+def _short(name: str, value: Any, first: Mapping[str, Any]) -> str:
     if name == "rate_offset":
-        return f"×{10**value:.3g}"
+        return f"×{10 ** (value - first[name]):.3g}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

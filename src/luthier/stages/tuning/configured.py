@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from luthier.core.types import Task
@@ -23,8 +24,9 @@ RANKS = (4, 8, 16, 32, 64)
 BATCHES = (8, 16, 32, 64)
 
 
-def default_space(recipe: Recipe, task: Task) -> Space:
-    """The space around a resolved recipe, whose own values are the default.
+def default_space(recipe: Recipe, task: Task, offset: float = 0.0) -> Space:
+    """The space around a resolved recipe, whose own values are the default; `offset` is that of
+    its learning rate, in decades from the formula.
 
     The prior of each parameter is centred on what the recipe says. Alpha is not searched: with a
     searched learning rate it is redundant. Source: the ranges follow "LoRA Without Regret"
@@ -32,7 +34,7 @@ def default_space(recipe: Recipe, task: Task) -> Space:
     """
     train, adapter = recipe.train, recipe.adapter
     found: list[Parameter] = [
-        Range(RATE, -1.5, 1.5, 0.0, 0.35),
+        Range(RATE, min(-1.5, offset - 1), max(1.5, offset + 1), offset, 0.35),
         _options("train.batch_size", BATCHES, train.batch_size, (0.15, 0.35, 0.35, 0.15)),
         Range("train.optimizer.weight_decay", 1e-4, 0.3, _inside(
             train.optimizer.weight_decay, 1e-4, 0.3), 0.7, log=True),
@@ -57,6 +59,15 @@ def default_space(recipe: Recipe, task: Task) -> Space:
     return Space(tuple(found))
 
 
+def rate_offset(rate: float, formula: float) -> float:
+    """Decades between a learning rate and that of the formula, to six digits.
+
+    >>> rate_offset(1e-3, 1e-4), rate_offset(3e-4, 3e-4)
+    (1.0, 0.0)
+    """
+    return round(math.log10(rate / formula), 6)
+
+
 def depth_name(top_layers: int | None) -> str:
     """How the space calls a number of adapted layers that a recipe fixes."""
     return "all" if top_layers is None else f"{top_layers} layers"
@@ -73,7 +84,7 @@ def adapted_layers(depth: str, layers: int) -> int | None:
 
 def configured(recipe: Recipe, config: Config, layers: int) -> Recipe:
     """The resolved recipe with a configuration put in, except the learning rate's offset, which
-    needs the formula of the result (see `rated`).
+    needs the formula of the result.
 
     Raises: FixRecipe when a value does not fit its key.
     """

@@ -18,28 +18,45 @@ from luthier.recipe.recipe import Recipe
 from luthier.search.trial import Config, Slice
 from luthier.stages import planning
 from luthier.stages.parts.answers import features, truth_of
-from luthier.stages.tuning.configured import RATE, configured
+from luthier.stages.tuning.configured import RATE, configured, rate_offset
 from luthier.stages.workshop import Workshop
+
+
+def formula_rate(shop: Workshop, recipe: Recipe | None = None) -> float:
+    """The learning rate that the formula gives a recipe, the workshop's own by default."""
+    return _solved(shop, recipe or shop.recipe)[1]
+
+
+def own_offset(shop: Workshop) -> float:
+    """How many decades the recipe's own learning rate lies above that of the formula."""
+    return rate_offset(float(shop.recipe.train.learning_rate), formula_rate(shop))
 
 
 def trial_recipe(shop: Workshop, config: Config) -> Recipe:
     """The resolved recipe of a configuration: what an ordinary run with it would be given."""
-    recipe = configured(shop.recipe, config, shop.network.stack.layers)
-    offset = float(config.get(RATE, 0.0))
-    adapter = build_adapter(recipe.adapter)
-    rated = recipe.model_copy(
-        update={"train": recipe.train.model_copy(update={"learning_rate": "auto"})}
-    )
-    rows = len(shop.part(shop.prepared.splits.train))
-    solved = planning.resolve(rated, shop.task, rows, shop.network, adapter)
-    assert solved.train.learning_rate != "auto"
-    rate = float(f"{solved.train.learning_rate * 10**offset:.4g}")
+    solved, rate = _solved(shop, configured(shop.recipe, config, shop.network.stack.layers))
+    offset = float(config[RATE]) if RATE in config else own_offset(shop)
     # Passes are a fidelity, never a parameter: every trial sees the recipe's own.
     train = solved.train.model_copy(
-        update={"learning_rate": rate, "epochs": shop.recipe.train.epochs}
+        update={
+            "learning_rate": float(f"{rate * 10**offset:.4g}"),
+            "epochs": shop.recipe.train.epochs,
+        }
     )
     # The recipe of a trial is that of an ordinary run: without a search of its own.
     return solved.model_copy(update={"train": train, "tune": None})
+
+
+def _solved(shop: Workshop, recipe: Recipe) -> tuple[Recipe, float]:
+    """The recipe with its learning rate from the formula, and that rate."""
+    train = recipe.train.model_copy(update={"learning_rate": "auto"})
+    rows = len(shop.part(shop.prepared.splits.train))
+    found = planning.resolve(
+        recipe.model_copy(update={"train": train}),
+        shop.task, rows, shop.network, build_adapter(recipe.adapter),
+    )  # fmt: skip
+    assert found.train.learning_rate != "auto"
+    return found, found.train.learning_rate
 
 
 def trial_seed(recipe: Recipe, piece: Slice) -> int:

@@ -10,6 +10,7 @@ from luthier.search.trial import UNITS
 from luthier.stages.training import Trained
 from luthier.stages.tuning.configured import default_space
 from luthier.stages.tuning.features import plain_features
+from luthier.stages.tuning.fitting import own_offset
 from luthier.stages.tuning.tune import family_of
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord, Store
@@ -43,7 +44,7 @@ def remember(shop: Workshop, trained: Trained, record: RunRecord, store: Store) 
         plain_features(shop, rows),
         {"recipe": hash_value(shop.recipe.model_dump(mode="json"))},
     )
-    config = dict(default_space(shop.recipe, shop.task).default)
+    config = dict(default_space(shop.recipe, shop.task, own_offset(shop)).default)
     store.studies.put(about)
     stopped = "finished" if seen[-1][0] >= steps else "frozen"
     store.studies.put_trial(record.id, TrialRow("t000", 0, "run", config, status=stopped))

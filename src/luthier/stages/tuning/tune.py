@@ -27,11 +27,12 @@ from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial
 from luthier.stages.training import Trained
 from luthier.stages.tuning.costs import TrialCosts
 from luthier.stages.tuning.features import anchor, task_features
+from luthier.stages.tuning.fitting import formula_rate
 from luthier.stages.tuning.goal import Goal
 from luthier.stages.tuning.scaling.executor import open_executor
 from luthier.stages.tuning.shared import SharedBase
 from luthier.stages.tuning.show import Show
-from luthier.stages.tuning.space import space_of
+from luthier.stages.tuning.space import demand_effect, space_of
 from luthier.stages.tuning.story import tell
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord, Store
@@ -104,19 +105,23 @@ def _searched(
 def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Progress) -> Search:
     """Everything a search needs, from the resident base to the history that fits the task.
 
-    Raises: FixRecipe for a goal, a space or a budget that cannot be.
+    Raises: FixRecipe for a goal, a space or a budget that cannot be; LowerMemory when the recipe
+    itself does not fit.
     """
     section = _section(shop)
     started = time.monotonic()
     limit = Limit.read(section.budget)
     goal = Goal.read(section, shop.task, shop.recipe.evaluate.metric)
-    space = space_of(shop.recipe, shop.task)
+    space = space_of(shop.recipe, shop.task, formula_rate(shop))
     if all(p.fixed for p in space.parameters):
         raise FixRecipe("tune.space", "no parameter is left to search", "at least one with a range")
     progress.start("looking at the task before the search", None, "")
     shared = SharedBase.begin(shop, record.path / "search", metric=goal.metric)
     costs = TrialCosts(shared)
     shared.extra = costs.measures
+    demand_effect(space, shared.recipe_of)
+    if (why := limit.too_small(costs.estimate(space.default).seconds)) is not None:
+        progress.say(why)
     features = task_features(shared)
     known = metric(goal.metric)
     scale = Scale(known.share, known.direction, anchor(shared))
@@ -197,7 +202,7 @@ def _keep_study(
     shared: SharedBase,
 ) -> None:
     section = _section(shop)
-    space = space_of(shop.recipe, shop.task)
+    space = space_of(shop.recipe, shop.task, formula_rate(shop))
     store.studies.put(
         StudyRow(
             record.id,

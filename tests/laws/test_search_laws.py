@@ -1,0 +1,233 @@
+"""Trials on one shared base: each is what it would be alone, and the base stays as it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from luthier.core.progress import Silence
+from luthier.core.types import Task
+from luthier.data.feed.batches import EpochBatches
+from luthier.evaluate.predictions import ClassPredictions
+from luthier.recipe.load import recipe_from_dict
+from luthier.search.space import Space
+from luthier.search.trial import UNITS, Config, Slice
+from luthier.stages.training import descent
+from luthier.stages.tuning.configured import DEPTH, RATE
+from luthier.stages.tuning.fitting import formula_rate
+from luthier.stages.tuning.shared import SharedBase
+from luthier.stages.tuning.space import space_of
+from luthier.stages.workshop import Workshop, set_up
+from luthier.store.artefacts import Artefacts
+from luthier.train.fit import fit
+from luthier.train.gradients.plain import PlainGradient
+from luthier.train.state import Budget, TrainingState
+from luthier.train.step import Step
+from tiny import same_bits, task_rows
+
+OTHER = {RATE: 0.4, "adapter.rank": 8, DEPTH: "one"}
+
+Open = Callable[..., SharedBase]
+
+
+@pytest.fixture
+def opened(bert: Path, tmp_path: Path) -> Open:
+    """Sets up the shared base of a tiny task of twenty updates, anew at each call."""
+    rows = task_rows(Task.CLASSIFY, 64)
+    file = tmp_path / "train.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    def open_base(
+        adapter: Mapping[str, Any] | None = None, cache: str = "off", rate: float | str = 5e-3
+    ) -> SharedBase:
+        recipe = recipe_from_dict({
+            "task": "classify", "tune": {}, "model": {"id": str(bert), "precision": "float32"},
+            "data": {"train": str(file)}, "adapter": {"kind": "lora", **(adapter or {})},
+            "train": {"max_steps": 20, "batch_size": 8, "learning_rate": rate},
+            "fast": {"prefix_cache": cache}, "evaluate": {"probe": False, "forgetting": False},
+        })  # fmt: skip
+        store = Artefacts(tmp_path / "home")
+        shop = set_up(recipe, tmp_path, tmp_path / "run", store, Silence())
+        return SharedBase.begin(shop, tmp_path / "search")
+
+    return open_base
+
+
+def space(shared: SharedBase) -> Space:
+    return space_of(shared.shop.recipe, shared.shop.task, formula_rate(shared.shop))
+
+
+def default(shared: SharedBase) -> Config:
+    return space(shared).default
+
+
+def weights(shared: SharedBase) -> dict[str, Tensor]:
+    return {n: t.clone() for n, t in shared.shop.base.network.state_dict().items()}
+
+
+def parameters(shared: SharedBase, trial: str) -> dict[str, Tensor]:
+    """What a trial's last slice left, without its optimiser."""
+    found = load_file(str(shared.folder / "trials" / trial / "state.safetensors"))
+    return {n: t for n, t in found.items() if n.startswith("parameter/")}
+
+
+def ordinary(shop: Workshop) -> dict[str, Tensor]:
+    """The same recipe trained to its end without a search."""
+    step = Step(shop.head.losses, PlainGradient(shop.device), descent(shop))
+    state = TrainingState.begin(
+        shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout
+    )
+    rows = shop.part(shop.prepared.splits.train)
+    fit(state, step, EpochBatches(shop.encoded, rows, shop.batch_plan(packed=True)),
+        Budget(shop.timing.steps))  # fmt: skip
+    return {f"parameter/{n}": t for n, t in state.snapshot().items()}
+
+
+@pytest.mark.parametrize("adapter", [{}, {"kind": "full"}])
+def test_slices_with_others_between_are_one_ordinary_run(
+    adapter: dict[str, str], opened: Open, bert: Path, tmp_path: Path
+) -> None:
+    shared = opened(adapter)
+    own = default(shared)
+    other = {**own, RATE: 0.4} | ({} if adapter else OTHER)
+    for until in (1, 2, 4, 8, UNITS):
+        shared.advance(Slice("t000", own, until))
+        shared.advance(Slice("t001", other, until))
+    recipe = shared.shop.recipe.model_copy(update={"tune": None})
+    alone = set_up(recipe, tmp_path, tmp_path / "alone", Artefacts(tmp_path / "home"), Silence())
+    assert same_bits(parameters(shared, "t000"), ordinary(alone))
+    assert not same_bits(parameters(shared, "t000"), parameters(shared, "t001"))
+
+
+@pytest.mark.parametrize("adapter", [{}, {"kind": "full"}, {"kind": "ia3"}])
+def test_an_abandoned_search_leaves_the_base_as_it_was(
+    adapter: dict[str, str], opened: Open
+) -> None:
+    shared = opened(adapter)
+    before, own = weights(shared), default(shared)
+    shared.advance(Slice("t000", own, 4))
+    shared.advance(Slice("t001", {**own, RATE: 0.4}, 2))
+    shared.estimate(own)
+    assert same_bits(weights(shared), before)
+    assert not any(p.requires_grad for p in shared.shop.base.network.parameters())
+
+
+def test_a_trial_that_fails_leaves_the_base_as_it_was(opened: Open) -> None:
+    shared = opened()
+    before, own = weights(shared), default(shared)
+
+    def breaking(member: object, piece: Slice) -> dict[str, float]:
+        raise RuntimeError("in the middle of a slice")
+
+    shared.extra = breaking
+    with pytest.raises(RuntimeError, match="in the middle"):
+        shared.advance(Slice("t000", own, 2))
+    assert same_bits(weights(shared), before)
+    assert not (shared.folder / "trials" / "t000").exists()
+
+
+def test_a_kept_prefix_changes_nothing_but_rounding(opened: Open) -> None:
+    seen, kept = [], []
+    for cache in ("off", "on"):
+        shared = opened({"top_layers": 1}, cache)
+        seen.append([shared.advance(Slice("t000", default(shared), u)) for u in (1, 4)])
+        kept.append(parameters(shared, "t000"))
+        assert bool(shared._prefixes) == (cache == "on")
+        shutil.rmtree(shared.folder)
+    for plain, cached in zip(*seen, strict=True):
+        assert cached.loss == pytest.approx(plain.loss, abs=1e-4)
+        assert cached.train_loss == pytest.approx(plain.train_loss, abs=1e-4)
+    for name, tensor in kept[0].items():
+        assert torch.allclose(tensor, kept[1][name], atol=2e-4), name
+
+
+def test_another_process_goes_on_to_the_bit(opened: Open, tmp_path: Path) -> None:
+    whole = opened()
+    own = default(whole)
+    for until in (4, 8):
+        whole.advance(Slice("t000", own, until))
+    unbroken = parameters(whole, "t000")
+    shutil.rmtree(whole.folder)
+    opened().advance(Slice("t000", own, 4))
+    again = opened()
+    seen = again.advance(Slice("t000", own, 8))
+    assert same_bits(parameters(again, "t000"), unbroken)
+    assert seen.unit == 8
+
+
+def test_a_slice_that_was_done_but_not_written_down_is_not_done_twice(opened: Open) -> None:
+    shared = opened()
+    own = default(shared)
+    first = shared.advance(Slice("t000", own, 4))
+    before = parameters(shared, "t000")
+    again = shared.advance(Slice("t000", own, 4))
+    assert same_bits(parameters(shared, "t000"), before)
+    assert again.score == first.score and again.cost >= first.cost
+
+
+def test_a_clone_starts_where_its_parent_is(opened: Open) -> None:
+    shared = opened()
+    own = default(shared)
+    shared.advance(Slice("t000", own, 4))
+    rows = shared.halves.first
+    clone = Slice("t001", {**own, RATE: 0.3}, 0, 0, "t000")
+    answers = [shared.measured(piece, rows) for piece in (Slice("t000", own, 4), clone)]
+    fresh = shared.measured(Slice("t002", own, 0), rows)
+    chances = []
+    for found in (*answers, fresh):
+        assert isinstance(found, ClassPredictions)
+        chances.append(found.probabilities)
+    assert np.array_equal(chances[0], chances[1])
+    assert not np.array_equal(chances[0], chances[2])
+
+
+@pytest.mark.parametrize("adapter", [{"dropout": 0.1}, {"kind": "full"}])
+def test_every_parameter_of_the_usual_space_changes_the_run(
+    adapter: dict[str, Any], opened: Open
+) -> None:
+    shared = opened(adapter)
+    around = space(shared)
+    shared.advance(Slice("t000", around.default, 4))
+    usual = parameters(shared, "t000")
+    for place, parameter in enumerate(p for p in around.parameters if not p.fixed):
+        value = next(
+            v for v in map(parameter.quantile, (0.97, 0.03)) if v != parameter.default
+        )  # fmt: skip
+        name = f"t{place + 1:03d}"
+        shared.advance(Slice(name, around.but(around.default, parameter.name, value), 4))
+        assert not same_bits(parameters(shared, name), usual), parameter.name
+
+
+def test_shapes_are_estimated_while_another_trial_is_attached(opened: Open) -> None:
+    """A resumed search measures a trial whose memory was estimated by an earlier process only."""
+    from luthier.stages.tuning.costs import TrialCosts
+
+    shared = opened()
+    own = default(shared)
+    costs = TrialCosts(shared)
+    shared.extra = costs.measures
+    before = weights(shared)
+    first = shared.advance(Slice("t000", own, 1))
+    assert same_bits(weights(shared), before)
+    assert first.measures["memory_mb"] == TrialCosts(shared).estimate(own).memory_mb > 0
+
+
+@pytest.mark.parametrize("rate", ["auto", 5e-3, 7.3e-6])
+def test_the_default_is_the_recipe_as_it_stands(rate: float | str, opened: Open) -> None:
+    """Its own learning rate included, wherever that lies beside the formula."""
+    shared = opened(rate=rate)
+    around = space(shared)
+    own = shared.shop.recipe.model_copy(update={"tune": None})
+    assert shared.recipe_of(around.default) == own == shared.recipe_of({})
+    assert (around.default[RATE] == 0) == (rate == "auto")
+    faster = shared.recipe_of({**around.default, RATE: float(around.default[RATE]) + 1})
+    assert faster.train.learning_rate == pytest.approx(10 * own.train.learning_rate, rel=1e-3)
