@@ -24,13 +24,13 @@ def rows(found: Found, tables: Sequence[Table]) -> list[Row]:
     for peer in (name for name in found if not name.startswith("ours")):
         share, (low, high) = saved(ours, of(found[peer], "reached"))
         must, bound, aim = BOUNDS.get(peer, (None, None, None))
-        met = True if must is None else share >= must and low > (bound or 0)
+        met = share >= (must or 0) and low > (bound if must else -np.inf)
         lines.append(
             Row(
                 "trainings until a model within 1 point of the best is chosen (ratio: share saved)",
                 peer, _short(ours.mean()), _short(of(found[peer], "reached").mean()),
                 _short(share), (_short(low), _short(high)),
-                f"at least {must:g}, lower bound above {bound:g}" if must else "—",
+                f"at least {must:g}, lower bound above {bound:g}" if must else "at least 0",
                 f"at least {aim:g}" if aim else "—", met,
             )
         )  # fmt: skip
@@ -45,7 +45,7 @@ def _ablations(found: Found, ours: np.ndarray) -> list[Row]:
         lines.append(
             Row("the same, with every part against without one (ratio: share saved)", name,
                 _short(ours.mean()), _short(other.mean()), _short(share),
-                (_short(low), _short(high)), "—", "—", True)
+                (_short(low), _short(high)), "at least 0", "—", share >= 0)
         )  # fmt: skip
     if {"ours, poisoned history", "ours, no history"} <= set(found):
         bad, none = (of(found[f"ours, {n} history"], "reached") for n in ("poisoned", "no"))
