@@ -10,6 +10,8 @@ from ledger import Row
 
 Record = dict[str, Any]
 MUST, AIM = 0.4, 0.15
+PLANNED = 3
+"""Seeds of a whole measurement."""
 
 
 def reached(record: Record, wanted: float) -> float:
@@ -34,14 +36,15 @@ def with_model(pairs: list[tuple[Record, Record]]) -> list[tuple[Record, Record]
     return [(own, peer) for own, peer in pairs if peer["test"] is not None]
 
 
-def _asked(must: str, pairs: list[tuple[Record, Record]], seeds: int) -> str:
-    """What is asked for, and on how much it was measured."""
+def _asked(must: str, pairs: list[tuple[Record, Record]]) -> str:
+    """What is asked for, on how much it was measured, and how busy the machine was."""
     without = len(pairs) - len(with_model(pairs))
     ending = f", in {without} of them the peer ended without a model" if without else ""
-    return f"{must}; {len(pairs)} of {seeds} seeds so far{ending}"
+    load = statistics.mean(record["load_before"] for pair in pairs for record in pair)
+    return f"{must}; {len(pairs)} of {PLANNED} seeds so far, load {load:.1f}{ending}"
 
 
-def time_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: int) -> Row:
+def time_row(names: tuple[str, str], pairs: list[tuple[Record, Record]]) -> Row:
     """Ours and theirs: seconds to the accuracy at which they end. Both clocks stop where it was
     first reached."""
     ours, theirs = [], []
@@ -58,13 +61,13 @@ def time_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: 
         _finite(statistics.median(theirs), 1),
         _finite(ratio, 3),
         (round(ends[0], 3), round(ends[1], 3)) if math.isfinite(ends[1]) else None,
-        _asked(f"at most {MUST:g}x", pairs, seeds),
+        _asked(f"at most {MUST:g}x", pairs),
         f"at most {AIM:g}x",
         ratio <= MUST,
     )
 
 
-def test_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: int) -> Row:
+def test_row(names: tuple[str, str], pairs: list[tuple[Record, Record]]) -> Row:
     """Mean accuracy on the sealed test rows of what each chose; the interval is that of the
     difference (95 %, the two taken as independent)."""
     both = with_model(pairs)
@@ -79,7 +82,7 @@ def test_row(names: tuple[str, str], pairs: list[tuple[Record, Record]], seeds: 
         round(theirs, 4),
         round(ours / theirs, 3) if theirs else None,
         (round(gap - spread, 4), round(gap + spread, 4)),
-        _asked("not below beyond the interval", pairs, seeds),
+        _asked("not below beyond the interval", pairs),
         "above",
         gap + spread >= 0,
     )

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure what is there already")
     parser.add_argument("--task", nargs="*", default=[], choices=[t.name for t in TASKS])
     parser.add_argument("--method", nargs="*", default=list(METHODS), choices=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=reading.PLANNED)
     parser.add_argument("--seconds", type=float, default=300.0, help="budget of one search")
     parser.add_argument("--threads", type=int, default=2, help="cores of every search")
     given = parser.parse_args()
@@ -91,7 +91,7 @@ def search(book: ledgers.Ledger, asked: Asked) -> None:
 
 def _lines(book: ledgers.Ledger, task: LiveTask, asked: Asked) -> None:
     """The task's lines from all seeds that every method has by now."""
-    where = f"{task.name}, budget {asked.seconds:g} s, {asked.threads} cores"
+    where = f"{task.name}, budget {asked.seconds:g} s, cores: {asked.threads}"
     for method, peer in METHODS.items():
         if method == "ours":
             continue
@@ -105,9 +105,9 @@ def _lines(book: ledgers.Ledger, task: LiveTask, asked: Asked) -> None:
             print(f"{task.name}, {method}: no model of a peer to compare with", file=sys.stderr)
             continue
         names = (f"seconds to the accuracy at which the peer ends, {where}", peer)
-        book.add(reading.time_row(names, pairs, asked.seeds))
+        book.add(reading.time_row(names, pairs))
         names = (f"test accuracy of the chosen model, {where}", peer)
-        book.add(reading.test_row(names, pairs, asked.seeds))
+        book.add(reading.test_row(names, pairs))
 
 
 def recorded(task: LiveTask, seed: int, method: str, asked: Asked) -> None:
