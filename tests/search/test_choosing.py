@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from luthier.core.errors import FixRecipe
 from luthier.search.choosing.constraint import LATER, Conditions, Constraint
-from luthier.search.choosing.final import Candidate, choose, rejected
+from luthier.search.choosing.final import Candidate, choose
 from luthier.search.choosing.paired import clearly_worse, difference
 from luthier.search.choosing.pareto import front, turned
 from luthier.search.trial import Observation, Trial
@@ -167,10 +167,6 @@ def test_a_much_cheaper_one_within_the_error_goes_first() -> None:
     assert choose(alike, default).winner.name == "t001"
     far = [candidate("t001", 0.8, 1.0, 10.0), candidate("t002", 0.79, 0.8, 5.0)]
     assert choose(far, default).winner.name == "t001"
-
-
-def test_the_last_is_rejected() -> None:
-    assert rejected({"a": [0.5, 0.6], "b": [0.9, 0.1], "c": [0.7]}) == "b"
 
 
 def test_the_rows_that_chose_count_beside_those_that_chose_nothing() -> None:

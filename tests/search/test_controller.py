@@ -11,6 +11,7 @@ from made_search import NAN, SPACE, Training, Two, controller, shown
 
 from luthier.core.errors import FixRecipe
 from luthier.search.problem import Rules
+from luthier.search.sampler import Proposal
 from luthier.search.trial import UNITS, Config, Observation, Outcome, Slice
 
 
@@ -60,6 +61,24 @@ def test_a_budget_below_one_run_trains_the_default_alone() -> None:
     found = controller(training, "3s")
     assert [t.status for t in found.run()] == ["finished"]
     assert training.clock == UNITS
+
+
+def test_a_limit_in_seconds_counts_from_where_it_began() -> None:
+    clocks = []
+    for began in (None, -30.0):
+        training = Training()
+        found = controller(training, "60s")
+        found.began = began
+        found.run()
+        clocks.append(training.clock)
+    assert clocks[1] < clocks[0] and clocks[1] <= 30 + UNITS / 2
+
+
+def test_a_neighbour_of_what_is_under_way_promises_less(searched: tuple[Any, Training]) -> None:
+    found, _ = searched
+    config = SPACE.draw(np.random.default_rng(5), 1)[0]
+    alone = found.standing.gains([], Proposal(config))
+    assert found.standing.gains([], Proposal(config), [config])[0] < alone[0]
 
 
 def test_the_same_seed_makes_the_same_search() -> None:

@@ -31,7 +31,10 @@ def nobody(controller: Controller) -> None:
 
 @dataclass
 class Controller:
-    """One search from its first trial to its last slice; `run` may be called on a resumed log."""
+    """One search from its first trial to its last slice; `run` may be called on a resumed log.
+
+    `began` is the moment on `clock` from which a limit in seconds counts; None: the call of `run`.
+    """
 
     problem: Problem
     executor: Executor
@@ -39,6 +42,7 @@ class Controller:
     limit: Limit
     clock: Callable[[], float] = time.monotonic
     listener: Listener = nobody
+    began: float | None = None
     stopped: str = ""
     _busy: set[str] = field(default_factory=set)
     _promised: dict[str, int] = field(default_factory=dict)
@@ -65,7 +69,7 @@ class Controller:
 
         Raises: FixRecipe when the default itself cannot be trained here.
         """
-        self._started = self.clock()
+        self._started = self.clock() if self.began is None else self.began
         self._open()
         while True:
             while len(self._busy) < self.executor.width and (piece := self._next()) is not None:
@@ -114,10 +118,9 @@ class Controller:
         look = self.problem.rules.look
         opening = self.problem.portfolio[: self.problem.rules.opening]
         self._queue = [(config, look if place else UNITS) for place, config in enumerate(opening)]
-        whole = [default, *opening[:1]]
         for trial in self.trials:
             if trial.seed == 0:
-                entire = any(same(trial.config, config) for config in whole)
+                entire = any(same(trial.config, c) for c in (default, *opening[:1]))
                 self._promised[trial.id] = UNITS if entire else look
 
     # -- choosing --------------------------------------------------------------------------
@@ -146,8 +149,7 @@ class Controller:
         return self.spent + left / max(whole, 1e-9) >= most
 
     def _finish(self, why: str) -> Slice | None:
-        """The next slice of the default, to which all is compared, or of the incumbent; when
-        both are at their end, the search is over."""
+        """The next slice of the default or of the incumbent; without one the search is over."""
         for trial in (self.trials[0], self.incumbent):
             if trial.curve and self._free(trial):
                 return self._slice(trial)
@@ -179,7 +181,8 @@ class Controller:
             costs.append(self.costs.expected(proposal.config, units[-1]))
         if not costs:
             return self._finish("nothing is left to try")
-        gains = self.standing.gains(paused, proposal)
+        begun = [t.config for t in self.trials if t.id in self._busy and not t.curve]
+        gains = self.standing.gains(paused, proposal, begun)
         place = int(np.argmax(gains - self.problem.rules.cost_weight * np.log(costs)))
         # A gain is had only when the trial is trained to its end.
         left = UNITS - (paused[place].unit if place < len(paused) else 0)
@@ -216,10 +219,8 @@ class Controller:
 
     def _freeze_loser(self, trial: Trial) -> None:
         """Freezes a trial that is both predicted and seen to lose against the incumbent."""
-        lead = self.incumbent
-        if trial is lead or trial.status == "finished":
-            return
-        if trial.unit < max(self.problem.rules.look, self._promised.get(trial.id, 0)):
+        young = trial.unit < max(self.problem.rules.look, self._promised.get(trial.id, 0))
+        if young or trial is self.incumbent or trial.status == "finished":
             return
         if (why := self.standing.hopeless(trial)) is not None:
             trial.status, trial.reason = "frozen", why

@@ -34,7 +34,7 @@ class Finals:
     def decide(self, trials: list[Trial], posterior: Posterior) -> Choice:
         """The choice among the finished trials that meet the constraints; new ones are appended
         to `trials`. Seeds are added round by round, and after each the last of the finalists
-        drops out (successive rejects)."""
+        drops out. Source: Audibert et al. 2010, successive rejects."""
         default = trials[0]
         firsts = [t for t in trials if t.seed == 0 and t.status == "finished" and t is not default]
         able = [t for t in firsts if self.problem.violation(t.curve[-1]) <= 0]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from synthetic_tasks import ROWS, SPACE, Made, family, poisoned, turned
 
-from luthier.search.models.acquisition import Candidates, batch
 from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.trial import Trial
 
@@ -146,25 +143,10 @@ def test_the_same_trials_give_the_same_beliefs():
     np.testing.assert_array_equal(first.of_configs(configs).mean, second.of_configs(configs).mean)
 
 
-def test_a_batch_from_the_real_posterior_holds_different_candidates():
+def test_what_is_believed_of_one_candidate_narrows_it():
     posterior, trials = model(), trials_of(TASKS[0], 8)
     posterior.fit(trials)
-    paused = [t for t in trials if t.status == "paused"]
     configs = SPACE.draw(np.random.default_rng(1), 60)
-    costs = np.ones(len(configs) + len(paused))
-    best = float(posterior.of_trials(trials).mean.max())
-    taken = batch(posterior, Candidates(configs, paused, costs), best, 4)
-    assert len(set(taken)) == 4
     narrow = posterior.believing([configs[0]]).of_configs(configs[:1]).deviation
     assert narrow[0] < posterior.of_configs(configs[:1]).deviation[0]
     assert posterior.draws(configs, 5, np.random.default_rng(0)).shape == (5, 60)
-
-
-def test_forty_trials_and_eight_hundred_candidates_take_half_a_second():
-    posterior, trials = model(), trials_of(TASKS[0], 40)
-    configs = SPACE.spread(800)
-    posterior.fit(trials)
-    begun = time.process_time()
-    posterior.fit(trials)
-    posterior.of_configs(configs)
-    assert time.process_time() - begun < 0.5

@@ -1,12 +1,12 @@
 """Which trial is shipped: cheaper ones have a little grace, and the default is never lost to.
 
-Sources: Breiman et al. 1984, section 3.4.3, for the one-standard-error rule; Stouffer et al. 1949
-for joining two independent pieces of evidence.
+Sources: Breiman et al. 1984, section 3.4.3, for the one-standard-error rule, halved here;
+Stouffer et al. 1949 for joining two independent pieces of evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,7 @@ from luthier.search.trial import Observation, Trial
 
 SURE = 0.9
 """Least probability of being better than the default, by the belief from the rows that chose and
-the rows that chose nothing together. Either half alone is too small: asked to be surely ahead on
-the second half, true gains of several points were given away, and chance passed as easily."""
+the rows that chose nothing together: either half alone is small."""
 
 FARTHEST = 3.0
 """Standard deviations that one half may count for at most."""
@@ -60,7 +59,7 @@ class Choice:
 def choose(candidates: Sequence[Candidate], default: Candidate, sure: float = SURE) -> Choice:
     """The candidate to ship.
 
-    The best by belief; a cheaper one within one standard error of it goes first; and the default
+    The best by belief; a cheaper one within half a standard error of it goes first; and the default
     itself when the choice does not lead it on the second half or is not likely enough to be better.
     """
     best = max([*candidates, default], key=lambda c: c.belief)
@@ -89,14 +88,6 @@ def pooled(first: Candidate, second: Candidate) -> Difference:
     mean = float(np.mean([d.mean for d in found]))
     error = float(np.mean([d.error for d in found]))
     return Difference(mean, error, found[0].rows)
-
-
-def rejected(scores: Mapping[str, Sequence[float]]) -> str:
-    """The candidate that successive rejects drops next: the lowest mean over its seeds.
-
-    Source: Audibert et al. 2010, "Best Arm Identification in Multi-Armed Bandits".
-    """
-    return min(scores, key=lambda name: float(np.mean(scores[name])))
 
 
 def _chance(picked: Candidate, default: Candidate, proof: Difference) -> float:

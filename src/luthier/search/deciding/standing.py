@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from luthier.search.models.values import own_noise
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
 from luthier.search.sampler import Proposal, View
-from luthier.search.trial import Trial
+from luthier.search.trial import Config, Trial
 
 HOPELESS = -1.645
 """Standard deviations below the incumbent at which one in twenty trials would still win."""
@@ -80,16 +81,23 @@ class Standing:
             return f"behind {lead.id} row by row, and predicted to stay so"
         return None
 
-    def gains(self, paused: list[Trial], proposal: Proposal | None) -> NDArray[np.float64]:
+    def gains(
+        self, paused: list[Trial], proposal: Proposal | None, begun: Sequence[Config] = ()
+    ) -> NDArray[np.float64]:
         """Log of what training each to its end is expected to gain: paused trials, then the
         proposal if there is one (N,).
+
+        Trials that are under way and showed nothing yet (`begun`) are taken to end where they are
+        expected to, so that workers do not all try neighbours.
 
         Of the uncertainty only what a whole run would settle counts: the sampling error of the
         rows that choose stays, however long is trained.
         Source: Frazier et al. 2009, "The Knowledge-Gradient Policy".
         """
         parts = [self.beliefs(paused)] if paused else []
-        parts += [self.posterior.of_configs([proposal.config])] if proposal else []
+        if proposal is not None:
+            posterior = self.posterior.believing(begun) if begun else self.posterior
+            parts.append(posterior.of_configs([proposal.config]))
         mean = np.concatenate([part.mean for part in parts])
         deviation = np.concatenate([part.deviation for part in parts])
         best, scale = self.best, self.problem.scale

@@ -9,7 +9,7 @@ import numpy as np
 from luthier.search.models.acquisition import log_expected_improvement
 from luthier.search.models.posterior import Posterior
 from luthier.search.sampler import Proposal, View
-from luthier.search.trial import Config
+from luthier.search.trial import Config, Trial
 
 FROM_PRIOR, FROM_SPREAD, FROM_BEST = 512, 256, 64
 COST_WEIGHT = 0.5
@@ -60,8 +60,5 @@ def pool(view: View) -> list[Config]:
     return [*found, *view.portfolio]
 
 
-def _standing(view: View, trial: object) -> float:
-    from luthier.search.trial import Trial
-
-    assert isinstance(trial, Trial)
+def _standing(view: View, trial: Trial) -> float:
     return float(view.scale.relative(trial.curve[-1].score))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,14 @@ def plain_features(shop: Workshop, validation_rows: int) -> dict[str, float]:
         "majority": float(counts.max()),
         "rows_per_label": math.log(len(truth) / len(counts)),
     }
+
+
+def family_of(shop: Workshop) -> str:
+    """The data set a run is about, as far as its file tells."""
+    place = Path(shop.recipe.data.train)
+    return (
+        place.parent.name if place.stem in ("train", "data") and place.parent.name else place.stem
+    )
 
 
 def anchor(shared: SharedBase) -> float:

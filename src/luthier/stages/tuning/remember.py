@@ -9,9 +9,8 @@ from luthier.evaluate.measure import metric
 from luthier.search.trial import UNITS
 from luthier.stages.training import Trained
 from luthier.stages.tuning.configured import default_space
-from luthier.stages.tuning.features import plain_features
+from luthier.stages.tuning.features import family_of, plain_features
 from luthier.stages.tuning.fitting import own_offset
-from luthier.stages.tuning.tune import family_of
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord, Store
 from luthier.store.studies import PointRow, StudyRow, TrialRow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from luthier.core.errors import CheckRun, FixRecipe, LowerLearningRate
 from luthier.core.hashing import hash_value
@@ -26,7 +25,7 @@ from luthier.search.scale import Scale
 from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial
 from luthier.stages.training import Trained
 from luthier.stages.tuning.costs import TrialCosts
-from luthier.stages.tuning.features import anchor, task_features
+from luthier.stages.tuning.features import anchor, family_of, task_features
 from luthier.stages.tuning.fitting import formula_rate
 from luthier.stages.tuning.goal import Goal
 from luthier.stages.tuning.scaling.executor import open_executor
@@ -44,7 +43,8 @@ OPENING = 4
 
 @dataclass
 class Search:
-    """A search that is set up: its parts, before the first trial."""
+    """A search that is set up: its parts, before the first trial. A limit in seconds counts from
+    `started`, so looking at the task is part of it."""
 
     shared: SharedBase
     goal: Goal
@@ -77,7 +77,7 @@ def _searched(
 ) -> tuple[Workshop, Trained]:
     controller = Controller(
         search.problem, executor, search.log, search.limit,
-        listener=Show(progress, search.goal.metric),
+        listener=Show(progress, search.goal.metric), began=search.started,
     )  # fmt: skip
     seeds = _section(shop).seeds
     try:
@@ -128,28 +128,23 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
     related: tuple[TaskRecord, ...] = ()
     if section.history == "on":
         related = History.open(store, section.tenant).related(shop.task.value)
-    _keep_study(shop, record, store, scale, features, goal.metric, shared)
-    return Search(
-        shared,
-        goal,
-        Problem(
-            space=space,
-            scale=scale,
-            rows=len(shared.halves.first),
-            past=related,
-            features=features,
-            portfolio=portfolio(space, related, features, OPENING, shop.task.value, scale.share),
-            relative_cost=costs.relative,
-            misfit=costs.misfit(_limits(goal)),
-            violation=goal.conditions,
-            seed=shop.recipe.train.seed,
-            kind=shop.task.value,
-            rules=Rules(arms=section.sources) if section.sources else Rules(),
-        ),
-        StoredLog(store, record.id, record.path / "search" / "rows"),
-        limit,
-        started,
+    problem = Problem(
+        space=space,
+        scale=scale,
+        rows=len(shared.halves.first),
+        past=related,
+        features=features,
+        portfolio=portfolio(space, related, features, OPENING, shop.task.value, scale.share),
+        relative_cost=costs.relative,
+        misfit=costs.misfit(_limits(goal)),
+        violation=goal.conditions,
+        seed=shop.recipe.train.seed,
+        kind=shop.task.value,
+        rules=Rules(arms=section.sources) if section.sources else Rules(),
     )
+    _keep_study(shop, record, store, problem, goal.metric)
+    log = StoredLog(store, record.id, record.path / "search" / "rows")
+    return Search(shared, goal, problem, log, limit, started)
 
 
 def _demand_default(default: Trial) -> None:
@@ -193,41 +188,26 @@ def _limits(goal: Goal) -> dict[str, float]:
 
 
 def _keep_study(
-    shop: Workshop,
-    record: RunRecord,
-    store: Store,
-    scale: Scale,
-    features: dict[str, float],
-    wanted: str,
-    shared: SharedBase,
+    shop: Workshop, record: RunRecord, store: Store, problem: Problem, wanted: str
 ) -> None:
-    section = _section(shop)
-    space = space_of(shop.recipe, shop.task, formula_rate(shop))
+    section, scale = _section(shop), problem.scale
     store.studies.put(
         StudyRow(
             record.id,
             section.tenant,
             section.private,
-            shop.task.value,
+            problem.kind,
             family_of(shop),
             shop.base.hash,
             wanted,
             scale.share,
             scale.direction,
             scale.anchor,
-            len(shared.halves.first),
-            features,
+            problem.rows,
+            dict(problem.features),
             {
                 "recipe": hash_value(shop.recipe.model_dump(mode="json")),
-                SPACE: json.dumps(space_to_list(space)),
+                SPACE: json.dumps(space_to_list(problem.space)),
             },
         )
-    )
-
-
-def family_of(shop: Workshop) -> str:
-    """The data set a run is about, as far as its file tells."""
-    place = Path(shop.recipe.data.train)
-    return (
-        place.parent.name if place.stem in ("train", "data") and place.parent.name else place.stem
     )
