@@ -20,11 +20,22 @@ from luthier.stages import planning
 from luthier.stages.parts.answers import features, truth_of
 from luthier.stages.tuning.configured import RATE, configured, rate_offset
 from luthier.stages.workshop import Workshop
+from luthier.train.schedule import default_rate
 
 
 def formula_rate(shop: Workshop, recipe: Recipe | None = None) -> float:
-    """The learning rate that the formula gives a recipe, the workshop's own by default."""
-    return _solved(shop, recipe or shop.recipe)[1]
+    """The learning rate that the formula gives a recipe, the workshop's own by default.
+
+    Needs nothing of other processes, so that one of several may ask alone.
+    """
+    asked = recipe or shop.recipe
+    rate = default_rate(
+        int(shop.network.plain.config.hidden_size),
+        asked.train.batch_size,
+        build_adapter(asked.adapter).rate_factor(),
+        shop.network.kind == "causal",
+    )
+    return float(f"{rate:.4g}")
 
 
 def own_offset(shop: Workshop) -> float:
@@ -34,29 +45,12 @@ def own_offset(shop: Workshop) -> float:
 
 def trial_recipe(shop: Workshop, config: Config) -> Recipe:
     """The resolved recipe of a configuration: what an ordinary run with it would be given."""
-    solved, rate = _solved(shop, configured(shop.recipe, config, shop.network.stack.layers))
+    found = configured(shop.recipe, config, shop.network.stack.layers)
     offset = float(config[RATE]) if RATE in config else own_offset(shop)
-    # Passes are a fidelity, never a parameter: every trial sees the recipe's own.
-    train = solved.train.model_copy(
-        update={
-            "learning_rate": float(f"{rate * 10**offset:.4g}"),
-            "epochs": shop.recipe.train.epochs,
-        }
-    )
+    rate = float(f"{formula_rate(shop, found) * 10**offset:.4g}")
+    train = found.train.model_copy(update={"learning_rate": rate})
     # The recipe of a trial is that of an ordinary run: without a search of its own.
-    return solved.model_copy(update={"train": train, "tune": None})
-
-
-def _solved(shop: Workshop, recipe: Recipe) -> tuple[Recipe, float]:
-    """The recipe with its learning rate from the formula, and that rate."""
-    train = recipe.train.model_copy(update={"learning_rate": "auto"})
-    rows = len(shop.part(shop.prepared.splits.train))
-    found = planning.resolve(
-        recipe.model_copy(update={"train": train}),
-        shop.task, rows, shop.network, build_adapter(recipe.adapter),
-    )  # fmt: skip
-    assert found.train.learning_rate != "auto"
-    return found, found.train.learning_rate
+    return found.model_copy(update={"train": train, "tune": None})
 
 
 def trial_seed(recipe: Recipe, piece: Slice) -> int:
