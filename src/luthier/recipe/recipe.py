@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from luthier.core.types import Task
 from luthier.recipe.data import Data
 from luthier.recipe.model import Adapter, Lora, Model
+from luthier.recipe.safety.safety import Safety
 from luthier.recipe.section import Section
 from luthier.recipe.train import Evaluate, Fast, Train
 from luthier.recipe.tune import Tune
@@ -35,6 +36,8 @@ class Recipe(Section):
     """How the result is measured."""
     tune: Tune | None = None
     """The search before the run; left out, the recipe is trained as it stands."""
+    safety: Safety | None = None
+    """Privacy, robustness, filters and checks; left out, none of them."""
 
     @field_validator("adapter", mode="before")
     @classmethod

@@ -1,0 +1,1 @@
+"""Accounting of differential privacy: noise, epsilon, budgets and their ledger; no tensors."""

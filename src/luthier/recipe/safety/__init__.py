@@ -1,0 +1,1 @@
+"""`safety:` privacy, robustness, content filters and checks; one file for each."""

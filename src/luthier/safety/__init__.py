@@ -1,0 +1,1 @@
+"""Attacks, defences, poison, behaviour before and after, monitoring."""

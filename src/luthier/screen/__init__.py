@@ -1,0 +1,1 @@
+"""Text normalising, rules for personal data and secrets, learned filters; rules need no tensors."""

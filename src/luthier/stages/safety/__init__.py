@@ -1,0 +1,1 @@
+"""Where safety meets the flow: each part of `safety:` has its file."""
