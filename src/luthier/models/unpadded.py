@@ -24,12 +24,13 @@ class Rows:
     """Where the real tokens of a padded batch are, shorter rows first.
 
     `places` are their flat places in the batch (S,), `positions` their places in their own row
-    (S,), `runs` how many rows of which length follow each other.
+    (S,), `runs` how many rows of which length follow each other, `order` which rows they are (B,).
     """
 
     places: Tensor
     positions: Tensor
     runs: tuple[tuple[int, int], ...]
+    order: Tensor
 
 
 def rows_without_padding(backbone: Any, mask: Tensor | None) -> Rows | None:
@@ -60,7 +61,7 @@ def rows_of(mask: Tensor) -> Rows | None:
     order = torch.argsort(lengths, stable=True)
     row, positions = real[order].nonzero(as_tuple=True)
     runs = tuple((len(list(same)), n) for n, same in groupby(lengths[order].tolist()))
-    return Rows(order[row] * width + positions, positions, runs)
+    return Rows(order[row] * width + positions, positions, runs, order)
 
 
 def run_rows(backbone: Any, rows: Rows, given: Tensor) -> Tensor:

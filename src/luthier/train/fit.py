@@ -57,7 +57,7 @@ def advance(state: TrainingState, step: Step, batches: BatchSource) -> Report:
     torch.manual_seed(derive(state.seed, "step", state.step))
     batch = batches.at(state.step)
     gradient = step.gradient(step.objective, state.network, batch)
-    if not math.isfinite(gradient.loss):
+    if gradient.loss is not None and not math.isfinite(gradient.loss):
         raise _diverged(state, f"the loss is {gradient.loss}")
     norm = step.update.apply(state.trainable, state.optimizer, state.step)
     if not math.isfinite(norm):
@@ -66,7 +66,8 @@ def advance(state: TrainingState, step: Step, batches: BatchSource) -> Report:
     state.step += 1
     state.seconds += spent
     state.tokens += gradient.tokens
-    state.note("loss", gradient.loss)
+    if gradient.loss is not None:
+        state.note("loss", gradient.loss)
     return Report(gradient, norm, spent)
 
 

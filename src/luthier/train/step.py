@@ -23,9 +23,12 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Gradient:
-    """What a gradient rule found: the mean loss, and how the gradient was made."""
+    """What a gradient rule found: the mean loss, and how the gradient was made.
 
-    loss: float
+    The loss is None where it must not be looked at.
+    """
+
+    loss: float | None
     examples: int
     tokens: int
 

@@ -55,10 +55,10 @@ class EpochBatches:
         reference: NDArray[np.float32] | None = None,
         share: tuple[int, int] = (0, 1),
     ) -> None:
-        self._encoded, self._chosen, self._plan = encoded, chosen, plan
+        self._encoded, self._chosen, self.plan = encoded, chosen, plan
         self._hidden, self._reference = hidden, reference
         self._rank, self._processes = share
-        self._lengths = encoded.lengths
+        self.lengths = encoded.lengths
         self._epoch = -1
         self._order: list[NDArray[np.int64]] = []
         self.steps_per_epoch = max(1, -(-len(chosen) // plan.batch_size))
@@ -90,35 +90,35 @@ class EpochBatches:
     def collate(self, examples: NDArray[np.int64], epoch: int = 0) -> Batch:
         """One micro-batch; what is hidden of a text is drawn anew in each epoch."""
         if self._encoded.masking is not None:
-            return masked(self._encoded, examples, self._plan, epoch)
-        return collate(self._encoded, examples, self._plan, self._hidden, self._reference)
+            return masked(self._encoded, examples, self.plan, epoch)
+        return collate(self._encoded, examples, self.plan, self._hidden, self._reference)
 
     def _shuffled(self, epoch: int) -> list[NDArray[np.int64]]:
-        random = np.random.default_rng(derive(self._plan.seed, "order", epoch))
+        random = np.random.default_rng(derive(self.plan.seed, "order", epoch))
         order = random.permutation(self._chosen)
-        size = self._plan.batch_size
-        if self._plan.bucket:
+        size = self.plan.batch_size
+        if self.plan.bucket:
             # Sorting within windows of 50 batches keeps the order random and the padding small.
             window = 50 * size
             parts = [order[i : i + window] for i in range(0, len(order), window)]
-            order = np.concatenate([p[np.argsort(self._lengths[p], kind="stable")] for p in parts])
+            order = np.concatenate([p[np.argsort(self.lengths[p], kind="stable")] for p in parts])
         batches = [order[i : i + size] for i in range(0, len(order), size)]
-        if self._plan.bucket:
+        if self.plan.bucket:
             batches = [batches[i] for i in random.permutation(len(batches))]
         return batches
 
     def _cut(self, examples: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Micro-batches of similar length under the row and token bounds."""
-        ordered = examples[np.argsort(self._lengths[examples], kind="stable")]
+        ordered = examples[np.argsort(self.lengths[examples], kind="stable")]
         parts: list[NDArray[np.int64]] = []
         first = 0
         sides = 2 if self._encoded.task is Task.PREFER else 1
         for place in range(1, len(ordered) + 1):
             rows = place - first
-            full = self._plan.micro_rows is not None and rows >= self._plan.micro_rows
+            full = self.plan.micro_rows is not None and rows >= self.plan.micro_rows
             if place < len(ordered):
-                after = (rows + 1) * sides * int(self._lengths[ordered[place]])
-                full = full or after > self._plan.micro_tokens
+                after = (rows + 1) * sides * int(self.lengths[ordered[place]])
+                full = full or after > self.plan.micro_tokens
             if full or place == len(ordered):
                 parts.append(ordered[first:place])
                 first = place

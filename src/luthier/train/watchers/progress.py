@@ -26,6 +26,9 @@ class ShowProgress:
     def after(self, state: TrainingState, report: Report) -> None:
         """One more update."""
         loss = report.gradient.loss
+        if loss is None:
+            self.progress.advance(1, "private")
+            return
         self._smooth = loss if self._smooth is None else 0.9 * self._smooth + 0.1 * loss
         self.progress.advance(1, f"loss {self._smooth:.4f}")
 

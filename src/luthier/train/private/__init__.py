@@ -1,0 +1,1 @@
+"""What the private gradient is made of: gradients by unit, the noisy sum, and its audit."""
