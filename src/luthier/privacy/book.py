@@ -23,7 +23,7 @@ class Book:
 
     dataset: str
     tip: str = START
-    size: int = 0
+    stamp: tuple[int, int] = (0, 0)
     opened: bool = False
     charges: list[Charge] = field(default_factory=list)
     plans: dict[str, Charge] = field(default_factory=dict)
@@ -70,7 +70,7 @@ def read(entries: Iterable[Entry], path: Path, dataset: str, tip: str) -> Book:
     for entry in entries:
         book.take(entry, path)
         seen = seen or entry.line_hash == tip
-    book.size = path.stat().st_size if path.exists() else 0
+    book.stamp = stamp(path)
     if not seen:
         raise RepairStore(
             str(path), "entries at its end are missing, or it was written anew",
@@ -78,3 +78,11 @@ def read(entries: Iterable[Entry], path: Path, dataset: str, tip: str) -> Book:
             _RESTORE,
         )  # fmt: skip
     return book
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds; zeros without a file."""
+    if not path.exists():
+        return 0, 0
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns

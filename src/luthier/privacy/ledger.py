@@ -18,7 +18,7 @@ from typing import Any
 from luthier.core.errors import FixRecipe, RepairStore
 from luthier.core.files import disk_errors, write_json
 from luthier.privacy.accountant import total
-from luthier.privacy.book import CHARGE, CLOSE, OPEN, PLAN, Book, read
+from luthier.privacy.book import CHARGE, CLOSE, OPEN, PLAN, Book, read, stamp
 from luthier.privacy.charge import Charge, held, merged
 from luthier.privacy.event import Event
 from luthier.store.entry import START
@@ -166,15 +166,14 @@ class Ledger:
         write_json(self._tip_path, {"tip": entry.line_hash})
         if entry.previous == self._book.tip:
             self._book.take(entry, self.path)
-            self._book.size = self.path.stat().st_size
+            self._book.stamp = stamp(self.path)
         else:
             # A torn line was mended in between.
             self._read()
 
     def _refresh(self) -> None:
-        """Reads the entries, unless the newest is known and nothing was added since."""
-        unchanged = self.path.exists() and self.path.stat().st_size == self._book.size
-        if not (unchanged and self._tip() == self._book.tip):
+        """Reads the entries, unless they are known and the file is as it was."""
+        if stamp(self.path) != self._book.stamp or self._tip() != self._book.tip:
             self._read()
 
     def _read(self) -> None:
