@@ -1,0 +1,1 @@
+"""What an attacker can show about a trained model, as plain arithmetic on losses."""
