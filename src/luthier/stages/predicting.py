@@ -67,7 +67,7 @@ def answers(
 
 def _labelled(tuned: Tuned, texts: list[str]) -> Iterator[dict[str, Any]]:
     examples = encode_texts(texts, tuned.contract)
-    encoded = _without_truth(examples, tuned.task)
+    encoded = without_truth(examples, tuned.task)
     exam = Exam(encoded, np.arange(len(texts)), None, _plan(tuned))  # type: ignore[arg-type]
     labels = tuned.head.labels
     for example, score in zip(examples, score_all(tuned.network, tuned.head, exam), strict=True):
@@ -90,7 +90,8 @@ def _answer(task: Task, labels: LabelSet, example: Example, score: Any) -> dict[
     return {"label": float(score[0]), "score": float(score[0])}
 
 
-def _without_truth(examples: list[Example], task: Task) -> Encoded:
+def without_truth(examples: list[Example], task: Task) -> Encoded:
+    """Encoded texts whose answers nobody knows."""
     return Encoded(
         task=task,
         ids=Ragged.pack((e.ids[0] for e in examples), "int32"),

@@ -1,0 +1,1 @@
+"""Ways to find poisoned rows; each has its file."""

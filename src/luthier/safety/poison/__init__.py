@@ -1,0 +1,1 @@
+"""What detectors of poison stand on: content without a phrase, false discoveries, work lists."""
