@@ -77,6 +77,22 @@ def test_probe_as_one_layer_gives_the_same_probabilities(classes: int) -> None:
     assert biases[classes] < biases[:classes].min()
 
 
+def test_training_starts_from_the_gentlest_fit_within_an_error_of_the_best() -> None:
+    features, truth = clouds(200, 0)
+    checked = clouds(40, 1)
+    model = LinearProbe.fit(LABELS, (features, truth), checked)
+    best, start = model.linear()[0], model.linear(start=True)[0]
+    assert np.abs(start[:2]).max() <= np.abs(best[:2]).max()
+
+    def accuracy(layer: tuple[np.ndarray, np.ndarray]) -> float:
+        answers = (checked[0] @ layer[0].T + layer[1]).argmax(1)
+        return float((answers == checked[1]).mean())
+
+    reached = accuracy(model.linear())
+    error = np.sqrt(reached * (1 - reached) / 40)
+    assert accuracy(model.linear(start=True)) >= reached - error
+
+
 def test_lexical_learns_words() -> None:
     model = Lexical.fit(LABELS, (TEXTS, TRUTH), (TEXTS[:2], TRUTH[:2]))
     p = model.predict(["a lost card", "the dollar rate"], np.array([0, 1]), np.arange(2))

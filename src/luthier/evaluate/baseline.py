@@ -12,7 +12,7 @@ import numpy as np
 from luthier.core.errors import FixData
 from luthier.evaluate.predictions import ClassPredictions, FloatArray, IntArray
 
-PROBE_STRENGTHS = (0.01, 0.1, 1.0)
+PROBE_STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 LEXICAL_STRENGTHS = (3.0, 30.0)
 ZERO_SHOT_TEMPERATURE = 0.05
 STILL = 1e-4
@@ -43,7 +43,8 @@ class LinearProbe:
     """Multinomial logistic regression on the untouched model's features.
 
     Source: Alain and Bengio, Understanding intermediate layers using linear classifier probes,
-    2016.
+    2016. `start` is the gentlest of the fits whose validation accuracy is within one standard
+    error of the best: as good a place to train from, with more left to learn there.
     """
 
     labels: tuple[str, ...]
@@ -51,6 +52,7 @@ class LinearProbe:
     scale: FloatArray
     model: Any
     strength: float
+    start: Any
 
     @classmethod
     def fit(
@@ -61,7 +63,7 @@ class LinearProbe:
     ) -> LinearProbe:
         """Fits on standardised features (N, D) and labels (N,) of `train`.
 
-        The inverse regularisation strength is the one of three with the best validation accuracy,
+        The inverse regularisation strength is the one of six with the best validation accuracy,
         the smallest at a tie; without validation rows the largest.
 
         Raises: FixData when there are no rows or only one label.
@@ -75,21 +77,23 @@ class LinearProbe:
         checked = (
             np.asarray(validation[0], dtype=np.float32).reshape(-1, len(mean)) - mean
         ) / scale
-        model, strength = _best(PROBE_STRENGTHS, (scaled, truth), (checked, validation[1]))
-        return cls(labels, mean, scale, model, strength)
+        tried = _tried(PROBE_STRENGTHS, (scaled, truth), (checked, validation[1]))
+        best = _best(tried)
+        return cls(labels, mean, scale, best.model, best.strength, _gentlest(tried, best).model)
 
-    def linear(self) -> tuple[FloatArray, FloatArray]:
-        """The probe as one linear layer on raw features: weights (C, D) and biases (C,).
+    def linear(self, start: bool = False) -> tuple[FloatArray, FloatArray]:
+        """The best fit, or where training starts, as a layer on raw features: (C, D) and (C,).
 
         A label that training never saw gets the lowest bias.
         """
-        rows = np.asarray(self.model.coef_) / self.scale
-        shift = np.asarray(self.model.intercept_) - rows @ self.mean
+        model = self.start if start else self.model
+        rows = np.asarray(model.coef_) / self.scale
+        shift = np.asarray(model.intercept_) - rows @ self.mean
         if len(rows) == 1:
             rows, shift = np.stack([-rows[0], rows[0]]) / 2, np.asarray([-shift[0], shift[0]]) / 2
         weights = np.zeros((len(self.labels), rows.shape[1]))
         biases = np.full(len(self.labels), shift.min() - 10.0)
-        weights[self.model.classes_], biases[self.model.classes_] = rows, shift
+        weights[model.classes_], biases[model.classes_] = rows, shift
         return weights, biases
 
     def predict(self, features: FloatArray, truth: IntArray, rows: IntArray) -> ClassPredictions:
@@ -130,8 +134,8 @@ class Lexical:
         except ValueError as error:
             raise FixData("training texts", "there is no word in any text") from error
         checked = vectorizer.transform(validation[0]) if len(validation[0]) else features[:0]
-        model, strength = _best(LEXICAL_STRENGTHS, (features, train[1]), (checked, validation[1]))
-        return cls(labels, vectorizer, model, strength)
+        best = _best(_tried(LEXICAL_STRENGTHS, (features, train[1]), (checked, validation[1])))
+        return cls(labels, vectorizer, best.model, best.strength)
 
     def predict(self, texts: Sequence[str], truth: IntArray, rows: IntArray) -> ClassPredictions:
         """Probabilities for N texts."""
@@ -172,16 +176,36 @@ def humanise(label: str) -> str:
     return " ".join(parts.replace("_", " ").replace("-", " ").split()).lower()
 
 
-def _best(
+@dataclass(frozen=True)
+class _Fit:
+    """A regression of one strength, its validation accuracy and how many rows that rests on."""
+
+    strength: float
+    model: Any
+    accuracy: float
+    rows: int
+
+
+def _tried(
     strengths: Sequence[float], train: tuple[Any, IntArray], validation: tuple[Any, IntArray]
-) -> tuple[Any, float]:
-    tried: list[tuple[float, float, Any]] = []
-    for strength in strengths if len(validation[1]) else strengths[-1:]:
+) -> list[_Fit]:
+    rows = len(validation[1])
+    found = []
+    for strength in strengths if rows else strengths[-1:]:
         model = _logistic(strength, *train)
-        right = model.predict(validation[0]) == validation[1] if len(validation[1]) else np.zeros(1)
-        tried.append((float(right.mean()), strength, model))
-    _, strength, model = max(tried, key=lambda entry: (entry[0], -entry[1]))
-    return model, strength
+        right = model.predict(validation[0]) == validation[1] if rows else np.zeros(1)
+        found.append(_Fit(strength, model, float(right.mean()), rows))
+    return found
+
+
+def _best(tried: Sequence[_Fit]) -> _Fit:
+    return max(tried, key=lambda fit: (fit.accuracy, -fit.strength))
+
+
+def _gentlest(tried: Sequence[_Fit], best: _Fit) -> _Fit:
+    error = np.sqrt(best.accuracy * (1 - best.accuracy) / max(1, best.rows))
+    near = [fit for fit in tried if fit.accuracy >= best.accuracy - error]
+    return min(near, key=lambda fit: fit.strength)
 
 
 def _logistic(strength: float, features: Any, truth: IntArray) -> Any:

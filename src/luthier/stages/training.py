@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from luthier.core.errors import FixRecipe, LowerMemory
 from luthier.core.hashing import hash_value
@@ -22,15 +20,15 @@ from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
 from luthier.recipe.model import Lora
 from luthier.stages.combinations import selection_metric
-from luthier.stages.parts.answers import Exam, features, score_all, to_predictions, truth_of
+from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
+from luthier.stages.parts.start import StartGently, put_probe
 from luthier.stages.workshop import Workshop
 from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
 from luthier.train.gradients.sharded import ShardedGradient
 from luthier.train.schedule import RateSchedule
-from luthier.train.sharded import fill
 from luthier.train.state import Budget, TrainingState
 from luthier.train.step import GradientRule, Step
 from luthier.train.updates.rules import Descent
@@ -71,7 +69,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     check_part = shop.part(shop.prepared.splits.validation)
     hidden = _hidden(shop, np.concatenate([train_part, check_part]), progress)
     exam = Exam(shop.encoded, check_part, shop.prepared.table, shop.batch_plan(), hidden)
-    probe = _probe(shop, exam, train_part, hidden, progress)
+    probe = put_probe(shop, exam, train_part, hidden, progress)
     reference = reference_margins(shop, train_part, check_part, progress)
     batches = EpochBatches(
         shop.encoded,
@@ -98,9 +96,12 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         folder=shop.folder / "best",
         patience=shop.recipe.train.patience,
     )
-    watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps), MustMove()]
+    watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps)]
     if len(check_part):
         watchers.append(keeper)
+    if probe is not None:
+        watchers.append(StartGently(probe))
+    watchers.append(MustMove())
     watchers.append(KeepState(shop.folder / "checkpoint", state_key(shop)))
     fit(state, step, batches, Budget(shop.timing.steps), watchers)
     trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
@@ -154,32 +155,6 @@ def _hidden(shop: Workshop, examples: NDArray[np.int64], progress: Progress) -> 
     folder = shop.folder / "prefix"
     exam = Exam(shop.encoded, examples, shop.prepared.table, shop.batch_plan())
     return keep_prefix(shop.network, exam, below, folder, progress)
-
-
-def _probe(
-    shop: Workshop,
-    exam: Exam,
-    train_part: NDArray[np.int64],
-    hidden: Ragged | None,
-    progress: Progress,
-) -> LinearProbe | None:
-    """A linear probe on the untouched base, which also becomes the output layer's first values.
-
-    Source: Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features", section 4.
-    """
-    if shop.task is not Task.CLASSIFY or not shop.recipe.evaluate.probe:
-        return None
-    progress.start("a linear probe on the untouched base", None, "")
-    learn = Exam(shop.encoded, train_part, exam.table, exam.plan, hidden)
-    known = (features(shop.network, learn), truth_of(learn))
-    checked = (features(shop.network, exam), truth_of(exam))
-    probe = LinearProbe.fit(shop.head.labels.names, known, checked)
-    output = shop.network.output
-    assert isinstance(output, nn.Linear)
-    weight, bias = probe.linear()
-    fill(output.weight, torch.from_numpy(weight), World.join())
-    fill(output.bias, torch.from_numpy(bias), World.join())
-    return probe
 
 
 def reference_margins(

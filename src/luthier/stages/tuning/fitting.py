@@ -96,9 +96,9 @@ def fitted_probe(shop: Workshop, check: NDArray[np.int64]) -> LinearProbe | None
 
 
 def start_at_probe(network: Network, probe: LinearProbe) -> None:
-    """Puts the probe's weights into the output layer."""
+    """Puts what training starts from into the output layer."""
     assert isinstance(network.output, nn.Linear)
-    weight, bias = probe.linear()
+    weight, bias = probe.linear(start=True)
     with torch.no_grad():
         network.output.weight.copy_(torch.from_numpy(weight))
         network.output.bias.copy_(torch.from_numpy(bias))
