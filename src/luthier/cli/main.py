@@ -6,6 +6,7 @@ import typer
 
 from luthier.cli import verb
 from luthier.cli.verbs import (
+    audit,
     doctor,
     evaluate,
     initialise,
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 app.callback()(verb.shared_options)
 
-for member in (initialise, plan, run, tune, predict, evaluate):
+for member in (initialise, plan, run, tune, predict, evaluate, audit):
     member.add(app)
 runs.add(app)
 for member in (doctor, schema):

@@ -1,4 +1,4 @@
-"""What programs call: plan, run, resume, predict, evaluate."""
+"""What programs call: plan, run, resume, predict, evaluate, audit."""
 
 from __future__ import annotations
 
@@ -140,6 +140,22 @@ def evaluate(
 
     record = (store or Store.open()).find(run)
     return measure_file(record, data, base_folder or Path.cwd(), progress or Silence())
+
+
+def audit(
+    run: str, store: Store | None = None, progress: Progress | None = None, rows: int = 5_000
+) -> dict[str, Any]:
+    """What is proved about a run's privacy and what attacks achieve; at most `rows` rows that were
+    trained on are looked at, and as many others.
+
+    Raises: CheckRun for a run that is not finished or whose data changed.
+    """
+    from luthier.stages.safety.audit import Asked
+    from luthier.stages.safety.audit import audit as audit_stage
+    from luthier.store.store import Store
+
+    opened = store or Store.open()
+    return audit_stage(opened.find(run), opened, Asked(rows), progress or Silence())
 
 
 def _load(recipe: Given, base_folder: Path | None) -> tuple[Recipe, Path]:

@@ -25,6 +25,7 @@ def add(app: typer.Typer) -> None:
         ("merge", merge_run),
         ("delete", delete_run),
         ("tidy", tidy_runs),
+        ("budget", show_budget),
     ):
         verb(group, name)(function)
     app.add_typer(group, name="runs")
@@ -152,3 +153,26 @@ def tidy_runs(
     else:
         print(f"Removed {done.removed} entries, {done.freed_bytes / 1e6:.1f} MB")
         print(f"Kept {done.kept} entries, {done.kept_bytes / 1e6:.1f} MB")
+
+
+def show_budget(
+    settings: Settings,
+    named: Annotated[str, typer.Argument(metavar="RUN|RECIPE", help="Whose data set.")],
+    delta: Annotated[float, typer.Option("--delta", help="Chance that the promise fails.")] = 1e-6,
+    release: Annotated[
+        str | None, typer.Option("--release", metavar="RUN", help="Free what RUN still holds.")
+    ] = None,
+) -> None:
+    """Show what all private runs on a data set have spent together."""
+    with settings.listener() as listener:
+        store = settings.open_store()
+        listener.start("load the libraries")
+        from luthier.stages.safety.budget import budget
+
+        told = budget(named, delta, release, store, listener)
+    if settings.json:
+        answer(told)
+        return
+    from luthier.cli.views.audit import show_budget as show
+
+    show(told)

@@ -45,11 +45,18 @@ def chance(correct: int, guesses: int, bits: int, epsilon: float, delta: float) 
     return min(1.0, float(most) + 2 * bits * delta * worst)
 
 
-def lower_bound(correct: int, guesses: int, bits: int, delta: float, level: float = 0.95) -> float:
-    """The epsilon below which so many right guesses have at most a chance of 1 - `level`."""
+def lower_bound(
+    correct: int, guesses: int, bits: int, delta: float, level: float = 0.95, rows: int = 1
+) -> float:
+    """The epsilon below which so many right guesses have at most a chance of 1 - `level`.
+
+    A coin that decides about two `rows` changes the outcome by twice epsilon, and by delta as
+    often as group privacy has it.
+    """
 
     def excess(epsilon: float) -> float:
-        return chance(correct, guesses, bits, epsilon, delta) - (1 - level)
+        together = delta * (1 if rows == 1 else 1 + math.exp(epsilon))
+        return chance(correct, guesses, bits, rows * epsilon, together) - (1 - level)
 
     if excess(0.0) >= 0:
         return 0.0
@@ -79,7 +86,7 @@ def from_pairs(
     for part in SHARES:
         guesses = max(1, round(part * pairs))
         correct = int(right[:guesses].sum())
-        bound = lower_bound(correct, guesses, pairs, 2 * delta, each) / 2
+        bound = lower_bound(correct, guesses, pairs, delta, each, rows=2)
         if best.guesses == 0 or bound > best.epsilon:
             best = Demonstrated(bound, level, guesses, correct, pairs)
     return best

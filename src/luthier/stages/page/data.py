@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from luthier.core.errors import CheckRun
+from luthier.stages.page.privacy import PrivacyPart
 from luthier.stages.page.search import SearchPart
 from luthier.stages.page.strict import STRICT, Number
 
@@ -164,6 +165,7 @@ class ReportData:
     commands: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     search: SearchPart | None = None
+    privacy: PrivacyPart | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""

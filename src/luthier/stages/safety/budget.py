@@ -1,0 +1,73 @@
+"""What a data set has spent of its privacy, for people and programs."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from luthier.core.errors import CheckRun
+from luthier.core.progress import Progress
+from luthier.privacy.accountant import check_delta
+from luthier.privacy.charge import Charge, held, merged
+from luthier.privacy.checked import checked
+from luthier.privacy.ledger import Ledger, ledger_path
+from luthier.recipe.load import load_recipe
+from luthier.stages.prepare import prepare
+from luthier.store.store import Store
+
+
+def budget(named: str, delta: float, release: str | None, store: Store, progress: Progress) -> Any:
+    """What was charged to the data set of a run or of a recipe's file, run by run, at `delta`.
+
+    `release` names a run that will not go on: what it held and was not charged is free again.
+
+    Raises: CheckRun for an unknown run or one that holds nothing; RepairStore for a ledger that
+    was changed; FixRecipe for a delta that is no chance.
+    """
+    check_delta(delta)
+    dataset = _dataset(named, store, progress)
+    path = ledger_path(store.folder, dataset)
+    ledger = Ledger.open(path, dataset) if path.exists() else None
+    if release is not None:
+        if ledger is None or release not in ledger.plans():
+            raise CheckRun(release, "it holds nothing of this data set's budget")
+        ledger.close(release)
+    charges = ledger.charges() if ledger else []
+    plans = ledger.plans() if ledger else {}
+    return {
+        "dataset": dataset,
+        "ledger": str(path),
+        "delta": delta,
+        "epsilon": checked(merged(charges), delta),
+        "runs": _by_run(charges, plans, delta),
+    }
+
+
+def _dataset(named: str, store: Store, progress: Progress) -> str:
+    path = Path(named)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        recipe = load_recipe(path)
+        with tempfile.TemporaryDirectory() as temporary:
+            return prepare(recipe, path.resolve().parent, Path(temporary), progress).fingerprint
+    record = store.find(named)
+    known = record.facts.get("data_hash")
+    if known is None:
+        raise CheckRun(f"run {record.id}", "it ended before its data were read")
+    return str(known)
+
+
+def _by_run(charges: list[Charge], plans: dict[str, Charge], delta: float) -> list[dict[str, Any]]:
+    waiting = {c.run: c.steps for c in held(charges, list(plans.values()))}
+    found = []
+    for run in dict.fromkeys([*(c.run for c in charges), *waiting]):
+        own = [c for c in charges if c.run == run]
+        found.append(
+            {
+                "run": run,
+                "steps": sum(c.steps for c in own),
+                "epsilon": checked(merged(own), delta),
+                "held": waiting.get(run, 0),
+            }
+        )
+    return found
