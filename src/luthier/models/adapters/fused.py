@@ -9,7 +9,6 @@ import torch
 from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import Tensor, nn
 
-
 Tap = Callable[[Tensor, Tensor, Tensor, Tensor, torch.Size], None]
 """Is told x (S, D), x A^T (S, r), the gradient of the product (S, E), that gradient times B (S, r),
 and the shape of x; it takes the gradients of A and B upon itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,17 +16,18 @@ from luthier.data.feed.batch import Batch
 from luthier.models.network import Network
 from luthier.models.unpadded import rows_without_padding
 
-Block = tuple[Tensor, tuple[Tensor, ...]]
-"""Units (n,) of n sequences of equal length L, and their parts (n, L, ...) of some tensors."""
+Block = tuple[Tensor | slice, tuple[Tensor, ...]]
+"""Units of n sequences of equal length L, and their parts (n, L, ...) of some tensors."""
 
 
 @dataclass
 class Layout:
     """`owner` is the unit (B,) of each sequence of a batch, `units` how many there are.
 
-    With `runs`, tensors (1, S, ...) hold the sequences of the batch end to end: runs of `count`
-    sequences of `length` tokens, in the `order` of the batch. `alone` says that every sequence
-    is a unit of its own. `kept` holds what several layers with one input share.
+    With `runs`, tensors (1, S, ...) hold the sequences of the batch end to end, in the `order` of
+    the batch: runs of `count` sequences of `length` tokens. `alone` says that every sequence is a
+    unit of its own; units are then numbered in that order. `kept` holds what several layers with
+    one input share.
     """
 
     owner: Tensor
@@ -35,19 +37,19 @@ class Layout:
     alone: bool = True
     kept: dict[int, tuple[Tensor, list[Tensor]]] = field(default_factory=dict)
 
+    @cached_property
+    def tokens(self) -> list[int]:
+        """Tokens of each run."""
+        return [count * length for count, length in self.runs]
+
     @property
     def sequences(self) -> int:
         """Sequences of the batch."""
         return len(self.owner)
 
-    @property
-    def tokens(self) -> int:
-        """Tokens of all runs."""
-        return sum(count * length for count, length in self.runs)
-
     def ragged(self, tensor: Tensor) -> bool:
         """Whether this tensor holds the sequences end to end."""
-        return bool(self.runs) and tensor.shape[:2] == (1, self.tokens)
+        return bool(self.runs) and tensor.shape[:2] == (1, sum(self.tokens))
 
     def blocks(self, place: str, *tensors: Tensor) -> Iterator[Block]:
         """The tensors cut by sequences of one length; all of them are laid out alike.
@@ -56,12 +58,13 @@ class Layout:
         """
         if all(self.ragged(t) for t in tensors):
             assert self.order is not None
-            at = row = 0
-            for count, length in self.runs:
-                stop = at + count * length
-                parts = tuple(t[0, at:stop].unflatten(0, (count, length)) for t in tensors)
-                yield self.owner[self.order[row : row + count]], parts
-                at, row = stop, row + count
+            parts = zip(*(t[0].split(self.tokens) for t in tensors), strict=True)
+            row = 0
+            for (count, length), part in zip(self.runs, parts, strict=True):
+                cut = tuple(p.view(count, length, *p.shape[1:]) for p in part)
+                here = slice(row, row + count)
+                yield here if self.alone else self.owner[self.order[here]], cut
+                row += count
             return
         for tensor in tensors:
             if tensor.shape[0] != self.sequences:
@@ -84,16 +87,16 @@ class Layout:
             return by_token.view(1, -1, *[1] * (like.ndim - 2))
         return by_sequence.view(-1, *[1] * (like.ndim - 1))
 
-    def sum_up(self, into: Tensor | None, owner: Tensor, part: Tensor) -> Tensor:
+    def sum_up(self, into: Tensor | None, owner: Tensor | slice, part: Tensor) -> Tensor:
         """Adds the parts (n, ...) of n sequences to the sums (U, ...) of their units."""
-        if self.alone and len(part) == self.units:
+        if self.alone and not self.runs:
             return part
         if into is None:
             into = part.new_zeros(self.units, *part.shape[1:])
-        if not self.alone:
-            return into.index_add_(0, owner, part)
-        into[owner] = part
-        return into
+        if isinstance(owner, slice) or self.alone:
+            into[owner] = part
+            return into
+        return into.index_add_(0, owner, part)
 
 
 def layout_of(network: Network, batch: Batch, unit_of: NDArray[np.int64] | None) -> Layout:
@@ -118,7 +121,9 @@ def layout_of(network: Network, batch: Batch, unit_of: NDArray[np.int64] | None)
         place = np.arange(len(rows))
     owner = torch.from_numpy(np.repeat(place, sides)).to(batch.ids.device)
     found = Layout(owner, len(known), alone=len(known) == len(batch.ids))
-    rows_found = rows_without_padding(network.backbone, batch.mask)
-    if rows_found is not None:
-        found.runs, found.order = rows_found.runs, rows_found.order
+    laid = rows_without_padding(network.backbone, batch.mask)
+    if laid is not None:
+        found.runs, found.order = laid.runs, laid.order
+        if found.alone:
+            found.owner = torch.argsort(laid.order)
     return found

@@ -108,6 +108,7 @@ class _Listener:
         device = layout.owner.device
         self._passage = Passage(layout, torch.zeros(layout.units, device=device))
         self._calls = [0] * len(layers)
+        self._squares: dict[int, Tensor] = {}
         self._raw: list[tuple[Watched, Tensor, Tensor]] = []
         owners = [id(p) for layer in layers if not layer.fused for p in layer.parameters]
         self._shared = {key for key in owners if owners.count(key) > 1} if owners else set()
@@ -195,18 +196,23 @@ class _Listener:
         assert isinstance(module, FusedLoraLinear)
         name = str(module.active_adapters[0])
         scale = float(module.scaling[name])
-        wide = [t.float().view(*shape[:-1], -1) for t in (flat, small, grad, inner)]
+        # The scale goes into the small factors.
+        given = (flat, small * scale, grad, inner * scale)
+        wide = [t.float().view(*shape[:-1], -1) for t in given]
         factors = {
             module.lora_A[name].weight: (wide[3], wide[0]),
             module.lora_B[name].weight: (wide[2], wide[1]),
         }
         for parameter, (left, right) in factors.items():
-            self._keep(parameter, products(layer.place, left, right, self._layout).mul_(scale))
+            self._keep(parameter, products(layer.place, left, right, self._layout))
 
     def _keep(self, parameter: nn.Parameter, grads: Tensor) -> None:
         self._passage.reached.add(id(parameter))
         before = self._passage.kept.get(id(parameter))
-        self._passage.kept[id(parameter)] = grads if before is None else before.add_(grads)
+        grads = grads if before is None else before.add_(grads)
+        self._passage.kept[id(parameter)] = grads
+        # At once, while the numbers are near; a second part of the same gradient does it again.
+        self._squares[id(parameter)] = torch.linalg.vector_norm(grads.flatten(1), dim=1).square()
 
     def finish(self) -> Passage:
         """The passage, when the backward pass is over."""
@@ -216,8 +222,8 @@ class _Listener:
                 self._keep(parameter, found[name])
         self._raw.clear()
         self._layout.kept.clear()
-        for grads in self._passage.kept.values():
-            self._passage.squares += torch.linalg.vector_norm(grads.flatten(1), dim=1).square()
+        for squares in self._squares.values():
+            self._passage.squares += squares
         return self._passage
 
 
