@@ -51,6 +51,8 @@ class Trained:
     hidden: Ragged | None = None
     notes: list[str] = field(default_factory=list)
     search: dict[str, Any] | None = None
+    safety: dict[str, Any] = field(default_factory=dict)
+    """What each part of `safety:` tells, by its name; kept as safety.json."""
 
     @property
     def interrupted(self) -> bool:
