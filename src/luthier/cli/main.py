@@ -7,6 +7,7 @@ import typer
 from luthier.cli import verb
 from luthier.cli.verbs import (
     audit,
+    data,
     doctor,
     evaluate,
     initialise,
@@ -30,6 +31,7 @@ app.callback()(verb.shared_options)
 for member in (initialise, plan, run, tune, predict, evaluate, audit):
     member.add(app)
 runs.add(app)
+data.add(app)
 for member in (doctor, schema):
     member.add(app)
 

@@ -19,13 +19,13 @@ def word_features(ids: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def pooled(states: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean and largest hidden state (2 D,) of states (T, D)."""
-    return np.concatenate([states.mean(0), states.max(0)])
+    """The mean hidden state (D,) of states (T, D)."""
+    return np.asarray(states.mean(0))
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A linear judge: weights of words (V,), of pooled states (2 D,), and a bias.
+    """A linear judge: weights of words (V,), of the mean state (D,), and a bias.
 
     `threshold` is where it flags.
     """

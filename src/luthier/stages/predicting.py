@@ -27,6 +27,8 @@ from luthier.evaluate.predictions import TextPredictions
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.generation import write_answers
 from luthier.stages.parts.keeping import Tuned, open_tuned
+from luthier.stages.safety.filtering.answers import filtered
+from luthier.stages.safety.filtering.guard import guard_of
 from luthier.stages.workshop import pad_id
 from luthier.store.store import RunRecord
 
@@ -37,6 +39,8 @@ def answers(
     record: RunRecord, rows: Iterable[dict[str, Any]], progress: Progress
 ) -> Iterator[dict[str, Any]]:
     """One answer per row, in order: a label and score, labels, a value, spans or a response.
+
+    With `safety.filters` what is asked and answered is screened as the recipe says.
 
     Raises: FixData for a row without its input, naming the row; CheckRun for an encoder that only
     learnt to fill in hidden words.
@@ -50,6 +54,19 @@ def answers(
             f"{record.path / 'model'} with peft and AutoModelForMaskedLM",
         )
     progress.start("predicting", None, "rows")
+    section = tuned.recipe.safety.filters if tuned.recipe.safety else None
+    if section is None or not section.answers:
+        yield from _answers(tuned, rows, progress)
+        return
+    guard = guard_of(section, tuned.recipe.train.seed)
+    if guard.missing:
+        progress.start(guard.missing, None, "")
+    yield from filtered(rows, lambda asked: _answers(tuned, asked, progress), guard)
+
+
+def _answers(
+    tuned: Tuned, rows: Iterable[dict[str, Any]], progress: Progress
+) -> Iterator[dict[str, Any]]:
     numbered = enumerate(rows, start=1)
     while block := list(itertools.islice(numbered, BLOCK)):
         if tuned.task.generates:

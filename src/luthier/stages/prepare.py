@@ -23,6 +23,7 @@ from luthier.data.split import SealedTest, Splits, make_splits
 from luthier.data.table import Table
 from luthier.recipe.data import Data
 from luthier.recipe.recipe import Recipe
+from luthier.stages.safety.filtering.prepared import DataFilter
 
 SAMPLE = 500
 """Rows looked at to recognise columns and task."""
@@ -43,6 +44,7 @@ class Prepared:
     mapping: Mapping
     fingerprint: str
     notes: tuple[str, ...]
+    filters: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     files = _pinned(files, recipe.data.format, base_folder)
     progress.start("reading the data", None, "rows")
     mapping, seen = _recognise(recipe, files, base_folder)
-    reading = _read(recipe, files, base_folder, mapping, folder, progress)
+    filters = DataFilter(recipe)
+    reading = _read(recipe, files, base_folder, mapping, folder, progress, filters)
     table, counts, refusals = reading
     splits = _divide(table, counts, files, recipe)
-    report = audit(table, splits, refusals)
+    report = filters.added(audit(table, splits, refusals))
     _refuse(report, recipe)
     prints = {
         part: fingerprint(place, base_folder)
@@ -83,6 +86,7 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
         mapping=mapping,
         fingerprint=hash_value(prints),
         notes=(*notes, *seen),
+        filters=filters.as_dict(),
     )
 
 
@@ -137,6 +141,7 @@ def _read(
     mapping: Mapping,
     folder: Path,
     progress: Progress,
+    filters: DataFilter,
 ) -> tuple[Table, dict[str, int], Refusals]:
     counts: dict[str, int] = {}
     refusals = Refusals()
@@ -147,7 +152,7 @@ def _read(
                 continue
             source = _open(recipe, place, base_folder, part)
             counts[part] = 0
-            found = canonical_rows(source, mapping, refusals)
+            found = filters.pass_on(canonical_rows(source, mapping, refusals))
             for number, row in itertools.islice(found, recipe.data.max_rows):
                 counts[part] += 1
                 progress.advance(1)

@@ -21,6 +21,8 @@ from luthier.stages.page.build import (
     rows_of,
 )
 from luthier.stages.page.data import Cost, Curve, FastPath, Histogram, Mistake, ReportData, Sample
+from luthier.stages.page.filters import filters_part
+from luthier.stages.page.privacy import privacy_part
 from luthier.stages.page.search import SearchPart, search_part
 from luthier.stages.parts.environment import environment
 from luthier.stages.report_page import render
@@ -95,6 +97,8 @@ def _data(
         commands=_commands(shop, run),
         limits=(*LIMITS, *found.notes, *_forgotten(found)),
         search=_search(trained),
+        privacy=privacy_part(kept) if (kept := trained.safety.get("privacy")) else None,
+        filters=filters_part(told) if (told := trained.safety.get("filters")) else None,
     )
 
 

@@ -200,6 +200,10 @@ def _finish(
     seconds: float,
 ) -> RunResult:
     write_json(record.path / "metrics.json", found.metrics())
+    if shop.prepared.filters is not None:
+        trained.safety["filters"] = shop.prepared.filters
+    if trained.safety:
+        write_json(record.path / "safety.json", trained.safety)
     page = report(shop, trained, found, record, Spent(seconds, peak_memory_mb()))
     write_card(shop, trained, page)
     for which, name in (("base", found.base), ("tuned", found.tuned)):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from luthier.recipe.section import Section
 
-Action = Literal["off", "allow", "redact", "block", "human"]
+Action = Literal["off", "allow", "redact", "block", "human", "regenerate"]
 
 
 class Filters(Section):
@@ -26,5 +26,9 @@ class Filters(Section):
     """Insults, threats and hate."""
     injection: Action = "block"
     """Instructions hidden in what the model is given."""
+    surrogates: Literal["placeholder", "lifelike"] = "placeholder"
+    """What stands in place of a finding: its kind and a mark, or an invented value."""
+    without: tuple[str, ...] = ()
+    """Kinds of findings that are left alone, such as `date` or `organisation`."""
     false_positives: float = Field(0.01, gt=0, lt=0.5)
     """Largest share of harmless texts that a learned filter may flag."""

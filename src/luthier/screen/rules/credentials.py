@@ -35,10 +35,14 @@ def _password(text: str) -> bool:
     )
 
 
+_WRITTEN = frozenset(
+    ["pass", "passwd", "password", "pwd", "secret", "tiger", "user", "username", "postgres", "root", "admin", "guest", "test", "pw", "mypassword", "hostname", "host", "s3cr3t", "token", "key", "foo", "bar", "baz", "foobar", "mysecret", "changeit", "hunter2"]
+)  # what documentation writes in place of a password
+
+
 def _in_address(text: str) -> bool:
-    return (
-        len(text) >= 3 and not checks.stand_in(text) and not text.startswith(("$", "{", "<", "%"))
-    )
+    drawn = not checks.stand_in(text) and text.lower().split("^")[0] not in _WRITTEN
+    return len(text) >= 3 and drawn and not text.startswith(("$", "{", "<", "%", "["))
 
 
 RULES: tuple[Rule, ...] = (

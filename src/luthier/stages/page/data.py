@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from luthier.core.errors import CheckRun
+from luthier.stages.page.filters import FiltersPart
 from luthier.stages.page.privacy import PrivacyPart
 from luthier.stages.page.search import SearchPart
 from luthier.stages.page.strict import STRICT, Number
@@ -166,6 +167,7 @@ class ReportData:
     limits: tuple[str, ...] = ()
     search: SearchPart | None = None
     privacy: PrivacyPart | None = None
+    filters: FiltersPart | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""

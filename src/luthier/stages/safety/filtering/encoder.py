@@ -1,0 +1,124 @@
+"""The first layers of the embedded sentence encoder with the filters' adapter folded in.
+
+Only what filters need is loaded, and transformers is not: a start takes a moment, and a piece of
+text is one pass of two layers whatever number of filters reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from torch import Tensor
+from torch.nn import functional
+
+from luthier.models.places import locate
+
+HEADS = 12
+"""Attention heads of all-MiniLM-L6-v2."""
+EPSILON = 1e-12
+MOST_TOKENS = 254
+"""Tokens of one window, without its two marks."""
+_LINEAR = {
+    "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
+    "mix": "attention.output.dense", "up": "intermediate.dense", "down": "output.dense",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of a text: token ids (T,), their characters (T, 2), states of the layers
+    (L, T, D), all without the marks around them."""
+
+    ids: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    states: NDArray[np.float32]
+
+
+class Encoder:
+    """Turns a piece of text into windows of hidden states; equal pieces give equal bits."""
+
+    def __init__(self, tokenizer: Any, tensors: Mapping[str, Tensor], layers: int) -> None:
+        self._tokenizer, self._t, self._layers = tokenizer, tensors, layers
+
+    @staticmethod
+    def load(adapter: Mapping[str, Tensor], layers: int) -> Encoder:
+        """The encoder of the embedded package with `adapter` (low-rank factors by layer) folded in.
+
+        Raises: InstallExtra when the package is not installed.
+        """
+        from tokenizers import Tokenizer
+
+        folder = Path(locate("embedded:encoder"))
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tensors: dict[str, Tensor] = {}
+        wanted = ("embeddings.", *(f"encoder.layer.{i}." for i in range(layers)))
+        with safe_open(str(folder / "model.safetensors"), "pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                if name.startswith(wanted) and not name.endswith("position_ids"):
+                    tensors[name] = file.get_tensor(name).float()
+        for layer in range(layers):
+            for name in _LINEAR.values():
+                place = f"encoder.layer.{layer}.{name}"
+                if f"{place}.a" in adapter:
+                    update = adapter[f"{place}.b"].float() @ adapter[f"{place}.a"].float()
+                    tensors[f"{place}.weight"] = tensors[f"{place}.weight"] + update
+        return Encoder(tokenizer, tensors, layers)
+
+    def windows(self, text: str) -> list[Window]:
+        """The windows of a text, one after the other; none for a text without tokens."""
+        coded = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = np.asarray(coded.ids, np.int64)
+        offsets = np.asarray(coded.offsets, np.int64).reshape(-1, 2)
+        return [
+            Window(ids[i : i + MOST_TOKENS], offsets[i : i + MOST_TOKENS], self._states(part))
+            for i in range(0, len(ids), MOST_TOKENS)
+            if len(part := ids[i : i + MOST_TOKENS])
+        ]
+
+    def _states(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        marked = torch.from_numpy(np.concatenate([[101], ids, [102]]))
+        with torch.inference_mode():
+            states = self._run(marked)
+        return np.stack([state[1:-1].numpy() for state in states])
+
+    def _run(self, ids: Tensor) -> list[Tensor]:
+        t = self._t
+        hidden = (
+            t["embeddings.word_embeddings.weight"][ids]
+            + t["embeddings.position_embeddings.weight"][: len(ids)]
+            + t["embeddings.token_type_embeddings.weight"][0]
+        )
+        hidden = self._norm(hidden, "embeddings.LayerNorm")
+        states = []
+        for layer in range(self._layers):
+            hidden = self._layer(hidden, f"encoder.layer.{layer}.")
+            states.append(hidden)
+        return states
+
+    def _layer(self, hidden: Tensor, place: str) -> Tensor:
+        query, key, value = (
+            self._linear(hidden, place + _LINEAR[n]).view(len(hidden), HEADS, -1).transpose(0, 1)
+            for n in ("query", "key", "value")
+        )
+        mixed = functional.scaled_dot_product_attention(query[None], key[None], value[None])[0]
+        mixed = self._linear(mixed.transpose(0, 1).flatten(1), place + _LINEAR["mix"])
+        hidden = self._norm(hidden + mixed, place + "attention.output.LayerNorm")
+        raised = functional.gelu(self._linear(hidden, place + _LINEAR["up"]))
+        lowered = self._linear(raised, place + _LINEAR["down"])
+        return self._norm(hidden + lowered, place + "output.LayerNorm")
+
+    def _linear(self, value: Tensor, place: str) -> Tensor:
+        return functional.linear(value, self._t[place + ".weight"], self._t[place + ".bias"])
+
+    def _norm(self, value: Tensor, place: str) -> Tensor:
+        weight, bias = self._t[place + ".weight"], self._t[place + ".bias"]
+        return functional.layer_norm(value, (value.shape[-1],), weight, bias, EPSILON)

@@ -1,0 +1,109 @@
+"""All learned filters on one pass of the shared encoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import luthier.screen
+from luthier.screen.calibration import threshold
+from luthier.screen.judging import Judge
+from luthier.screen.normal import normal
+from luthier.screen.rule import Group, Span
+from luthier.screen.tagging import tagged
+from luthier.stages.safety.filtering.encoder import Encoder, Window
+
+WEIGHTS = Path(luthier.screen.__file__).parent / "weights" / "filters.safetensors"
+GROUPS: dict[str, Group] = {"toxicity": "toxicity", "hate": "toxicity", "injection": "injection"}
+"""What each judge's findings count as."""
+TAG_THRESHOLD = 0.6
+"""Chance of being personal data from which a word is marked; chosen on validation rows."""
+
+
+@dataclass(frozen=True)
+class Heads:
+    """A tagger of names, addresses and the like, and judges of whole pieces."""
+
+    encoder: Encoder
+    kinds: tuple[str, ...]
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    judges: tuple[Judge, ...]
+
+    @staticmethod
+    @lru_cache(maxsize=2)
+    def load(false_positives: float = 0.01) -> Heads:
+        """The shipped filters; judges flag at most `false_positives` of harmless texts.
+
+        Raises: InstallExtra when the package of the encoder is not installed.
+        """
+        from safetensors import safe_open
+
+        with safe_open(str(WEIGHTS), "pt") as file:
+            about = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        encoder = Encoder.load(tensors, int(about["layers"]))
+        plain = {n: t.float().numpy() for n, t in tensors.items() if not n.startswith("encoder.")}
+        judges = [_judge(kind, plain, false_positives) for kind in json.loads(about["judges"])]
+        return Heads(
+            encoder, tuple(json.loads(about["kinds"])), plain["tag.weight"], plain["tag.bias"],
+            tuple(judges),
+        )  # fmt: skip
+
+    def find(self, piece: str) -> Iterator[Span]:
+        """Marked data in a piece, and a finding over the whole of it for each judge that flags."""
+        form = normal(piece)
+        windows = self.encoder.windows(form.text)
+        for window in windows:
+            for span in tagged(
+                form.text, self._chances(window), window.offsets, self.kinds, TAG_THRESHOLD
+            ):
+                yield Span(*form.back(span.start, span.end), span.kind, span.group, span.score)
+        for judge in self.judges:
+            score = max((judge.score(w.ids, w.states[-1]) for w in windows), default=0.0)
+            if score > judge.threshold:
+                yield Span(0, len(piece), judge.kind, GROUPS[judge.kind], round(score, 4))
+
+    def scores(self, text: str) -> dict[str, float]:
+        """The highest score of each judge over the windows of a text."""
+        windows = self.encoder.windows(normal(text).text)
+        return {
+            judge.kind: max((judge.score(w.ids, w.states[-1]) for w in windows), default=0.0)
+            for judge in self.judges
+        }
+
+    def _chances(self, window: Window) -> NDArray[np.float32]:
+        """Chances (T, 1 + kinds) of no kind and of each, from tags O, B and I."""
+        raw = window.states[-1] @ self.weight.T + self.bias
+        raw = np.exp(raw - raw.max(1, keepdims=True))
+        chances = raw / raw.sum(1, keepdims=True)
+        return np.concatenate([chances[:, :1], chances[:, 1::2] + chances[:, 2::2]], 1)
+
+
+def _judge(kind: str, tensors: dict[str, NDArray[np.float32]], share: float) -> Judge:
+    level, _ = threshold(tensors[f"{kind}.benign"], share)
+    return Judge(
+        kind, tensors[f"{kind}.words"], tensors[f"{kind}.states"],
+        float(tensors[f"{kind}.bias"][0]), level,
+    )  # fmt: skip
+
+
+def promised(share: float) -> list[dict[str, Any]]:
+    """For each judge: the threshold for `share`, the bound proved, and on how many texts."""
+    from safetensors import safe_open
+
+    told = []
+    with safe_open(str(WEIGHTS), "np") as file:
+        for kind in json.loads(file.metadata()["judges"]):
+            benign = file.get_tensor(f"{kind}.benign")
+            level, bound = threshold(benign, share)
+            told.append({"kind": kind, "threshold": round(level, 4) if level < 2 else None,
+                         "bound": round(bound, 5), "texts": len(benign)})  # fmt: skip
+    return told
