@@ -157,7 +157,7 @@ def tidy_runs(
 
 def show_budget(
     settings: Settings,
-    named: Annotated[str, typer.Argument(metavar="RUN|RECIPE", help="Whose data set.")],
+    named: Annotated[str, typer.Argument(metavar="RUN_OR_RECIPE", help="Whose data set.")],
     delta: Annotated[float, typer.Option("--delta", help="Chance that the promise fails.")] = 1e-6,
     release: Annotated[
         str | None, typer.Option("--release", metavar="RUN", help="Free what RUN still holds.")
