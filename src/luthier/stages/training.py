@@ -12,7 +12,7 @@ from luthier.core.errors import FixRecipe, LowerMemory
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
 from luthier.core.types import Task
-from luthier.data.feed.batches import EpochBatches
+from luthier.data.feed.batches import BatchSource, EpochBatches
 from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LinearProbe
 from luthier.evaluate.measure import metric, metrics_of
@@ -24,6 +24,7 @@ from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.parts.start import StartGently, put_probe
+from luthier.stages.safety.privacy import set_up_privacy
 from luthier.stages.workshop import Workshop
 from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
@@ -73,7 +74,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     exam = Exam(shop.encoded, check_part, shop.prepared.table, shop.batch_plan(), hidden)
     probe = put_probe(shop, exam, train_part, hidden, progress)
     reference = reference_margins(shop, train_part, check_part, progress)
-    batches = EpochBatches(
+    epochs = EpochBatches(
         shop.encoded,
         train_part,
         shop.batch_plan(packed=True),
@@ -81,9 +82,13 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         reference,
         (world.rank, world.size),
     )
+    batches: BatchSource = epochs
+    private = set_up_privacy(shop, epochs, train_part)
     rule: GradientRule = PlainGradient(shop.device, world)
     if shop.network.in_parts:
         rule = ShardedGradient(world, shop.device)
+    if private is not None:
+        batches, rule = private.batches, private.rule
     step = Step(shop.head.losses, rule, descent(shop))
     state = TrainingState.begin(
         shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout, world
@@ -99,7 +104,10 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         patience=shop.recipe.train.patience,
     )
     watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps)]
-    if len(check_part):
+    if private is not None:
+        # Scores of rows that nothing accounts for must not steer: the last parameters count.
+        watchers.append(private)
+    elif len(check_part):
         watchers.append(keeper)
     if probe is not None:
         watchers.append(StartGently(probe))
@@ -109,6 +117,8 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
     if keeper.best is not None and not trained.interrupted:
         keeper.restore(state)
+    if private is not None and not trained.interrupted:
+        trained.safety["privacy"] = private.told()
     return trained
 
 

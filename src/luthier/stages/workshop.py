@@ -34,8 +34,10 @@ from luthier.stages.forecast.rules import most_tokens
 from luthier.stages.parts.answers import Exam
 from luthier.stages.parts.losses import refuse_losses
 from luthier.stages.parts.memory import set_up_advice
+from luthier.stages.parts.privately import make_private
 from luthier.stages.parts.shares import first_place, settle
 from luthier.stages.prepare import Prepared, prepare
+from luthier.stages.safety.outlook import outlook_notes
 from luthier.store.artefacts import Artefacts
 
 
@@ -116,6 +118,7 @@ def furnish(
     Raises: every error of its parts; nothing has been trained then.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    recipe = make_private(recipe, prepared)
     with set_up_advice("loading the base model", recipe.model):
         base = open_base(recipe, prepared.task, progress, first_place(recipe, device))
     refuse_misfit(recipe, prepared.task, base)
@@ -256,5 +259,10 @@ def plan_of(shop: Workshop) -> planning.PlanResult:
         costs=shop.costs,
         base=shop.base.spec.id,
         held=f"weights in {shop.base.spec.precision} on {shop.device}",
-        notes=tuple(shop.notes),
+        notes=(*shop.notes, *_outlook(shop)),
     ).result()
+
+
+def _outlook(shop: Workshop) -> tuple[str, ...]:
+    numbers = sum(p.numel() for p in shop.network.parameters() if p.requires_grad)
+    return outlook_notes(shop.recipe, shop.prepared, shop.timing.steps, numbers)

@@ -36,6 +36,7 @@ class PoissonBatches:
         order = np.argsort(units, kind="stable")
         cuts = np.flatnonzero(np.diff(units[order])) + 1
         self._units = np.split(examples[order], cuts)
+        self.units = len(self._units)
         self.expected = source.plan.batch_size
         if self.expected > len(self._units):
             raise FixData(
@@ -48,7 +49,7 @@ class PoissonBatches:
     @property
     def rate(self) -> float:
         """The chance of each unit to be drawn."""
-        return self.expected / len(self._units)
+        return self.expected / self.units
 
     def at(self, step: int) -> LogicalBatch:
         """A fresh draw; `weight` is the expected number of units."""

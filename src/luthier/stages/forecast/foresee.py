@@ -20,7 +20,9 @@ from luthier.stages.combinations import refuse_impossible
 from luthier.stages.forecast.result import Foreseen, PlanResult
 from luthier.stages.forecast.rules import costs, most_tokens, paths_of, resolved, schedule
 from luthier.stages.forecast.sizes import body_of, seconds_per_token
+from luthier.stages.parts.privately import make_private
 from luthier.stages.prepare import Prepared, prepare
+from luthier.stages.safety.outlook import outlook_notes
 
 
 def foresee(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress) -> PlanResult:
@@ -30,6 +32,7 @@ def foresee(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     """
     prepared = prepare(recipe, base_folder, folder, progress)
     refuse_impossible(recipe, prepared.task)
+    recipe = make_private(recipe, prepared)
     known = _known(recipe, prepared.task)
     if known is not None:
         return _from_files(recipe, prepared, known, progress)
@@ -83,4 +86,5 @@ def _from_files(recipe: Recipe, prepared: Prepared, base: Sketch, progress: Prog
         costs=costs(filled, body, lengths, timing.steps, per_token),
         base=name,
         held="weights in float32 on cpu",
+        notes=outlook_notes(filled, prepared, timing.steps, body.trained),
     ).result()

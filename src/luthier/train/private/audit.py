@@ -18,8 +18,8 @@ from luthier.train.private.mechanism import Mechanism
 
 SIZE = 10.0
 """Norm of a planted gradient in units of the bound, so that it has to be cut."""
-ALARM = 0.01
-"""Chance that a mechanism in order is called broken."""
+ALARM = 1e-4
+"""Chance that a mechanism in order is called broken: an alarm costs a run."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Canaries:
     _lift: float = 0.0
     _plain: float = 0.0
     _waves: list[float] = field(default_factory=list)
+
+    @property
+    def observed(self) -> int:
+        """Steps that were observed."""
+        return self._steps
 
     def place(self, tensors: int) -> int:
         """How many spare coordinates each of so many tensors gets."""
