@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from luthier.search.costs import equal
 from luthier.search.history.record import TaskRecord
+from luthier.search.policy.policy import Policy
 from luthier.search.scale import Scale
 from luthier.search.space import Space
 from luthier.search.trial import Config, Observation
@@ -29,7 +30,8 @@ class Rules:
     whole run must be expected to gain for the search to go on: points of a share (0.001 is a tenth
     of a point), else a part of the score; `opening` is how many portfolio entries follow the
     default. `reserve` is the share of the budget that is kept for further seeds of the best
-    trials."""
+    trials. `policy` chooses between stopping, going on and beginning; None leaves it to the
+    analytic rule."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
     cost_weight: float = 0.5
@@ -41,6 +43,7 @@ class Rules:
     bandit: bool = True
     least_trials: int = 3
     reserve: float = 0.2
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from luthier.search.policy.situation import MOVES, Move, Situation
 from luthier.search.sampler import Proposal
 from luthier.search.space import same
 from luthier.search.study import Action, Decision, StudyLog
@@ -22,6 +23,7 @@ class Roster:
     trials: list[Trial] = field(default_factory=list)
     number: int = 0
     _pulled: dict[str, tuple[str, float, str]] = field(default_factory=dict)
+    _moved: dict[str, float] = field(default_factory=dict)
 
     def take_up(self) -> list[Decision]:
         """What an earlier process wrote; the decisions are given back."""
@@ -39,11 +41,25 @@ class Roster:
         self._pulled[trial.id] = (arm, propensity, why)
         return trial
 
+    def moved(
+        self, situation: Situation, legal: Sequence[Move], made: tuple[Move, Move, float]
+    ) -> None:
+        """A move that a policy chose, what the rule would have chosen, and the move's chance; a
+        stop is noted at once, others with what their slice brings."""
+        move, rule, chance = made
+        known = {f"legal_{name}": float(name in legal) for name in MOVES}
+        known |= {"move": float(MOVES.index(move)), "rule": float(MOVES.index(rule))}
+        self._moved = {**situation.as_dict(), **known, "chance": chance}
+        if move == "stop":
+            self.note("stop", self.trials[0], "", self._moved)
+            self._moved = {}
+
     def settle(self, trial: Trial, gain: float, cost: float, spent: float) -> str:
         """Notes what a slice brought; returns the source the trial came from."""
         arm, propensity, why = self._pulled.get(trial.id, (trial.source, 1.0, ""))
         action: Action = "begin" if len(trial.curve) == 1 else "advance"
-        self.note(action, trial, why, {"spent": spent}, (arm, propensity, gain, cost))
+        about, self._moved = {**self._moved, "spent": spent}, {}
+        self.note(action, trial, why, about, (arm, propensity, gain, cost))
         return arm
 
     def fault(self, trial: Trial, outcome: Outcome) -> None:

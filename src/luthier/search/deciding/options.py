@@ -1,0 +1,90 @@
+"""What a search can do next, and what it knows while it chooses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from luthier.search.policy.situation import Move, Situation
+from luthier.search.trial import UNITS, Trial
+
+if TYPE_CHECKING:
+    from luthier.search.controller import Controller
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A slice that could be trained: log of the gain expected of training to the end, and the cost
+    of the slice and of all that is left, in whole runs of the default."""
+
+    gain: float
+    cost: float
+    whole: float
+
+    def value(self, cost_weight: float) -> float:
+        """Expected gain for the cost."""
+        return self.gain - cost_weight * math.log(self.cost)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The best paused trial and a new proposal, as far as there are any."""
+
+    paused: Trial | None
+    going_on: Piece | None
+    beginning: Piece | None
+    move: Move
+
+    @classmethod
+    def of(cls, paused: Sequence[Trial], pieces: Sequence[Piece], cost_weight: float) -> Options:
+        """From the pieces of the paused trials and, if there is one more, of the proposal."""
+        old, new = pieces[: len(paused)], pieces[len(paused) :]
+        values = [p.value(cost_weight) for p in pieces]
+        place = max(range(len(old)), key=lambda i: values[i]) if old else -1
+        begin = bool(new) and (not old or values[-1] > values[place])
+        return cls(
+            paused[place] if old else None,
+            old[place] if old else None,
+            new[0] if new else None,
+            "begin" if begin else "continue",
+        )
+
+    @property
+    def best(self) -> Piece:
+        """The piece of the move that the rule prefers."""
+        found = self.beginning if self.move == "begin" else self.going_on
+        assert found is not None
+        return found
+
+    @property
+    def legal(self) -> tuple[Move, ...]:
+        """The moves that can be made."""
+        found: list[Move] = ["stop"]
+        if self.going_on is not None:
+            found.append("continue")
+        if self.beginning is not None:
+            found.append("begin")
+        return tuple(found)
+
+
+def situation_of(search: Controller, options: Options) -> Situation:
+    """What is known before the next move."""
+    standing, scale, rules = search.standing, search.problem.scale, search.problem.rules
+    lead, default = standing.incumbent, search.trials[0]
+    belief = standing.beliefs([lead, default])
+    price = scale.step(float(scale.score(standing.best)), rules.worth or 0.001)
+    old, new = options.going_on, options.beginning
+    return Situation(
+        used=search.spent,
+        trials=float(len(search.trials)),
+        gain_continue=math.exp(old.gain) / price if old else 0.0,
+        gain_begin=math.exp(new.gain) / price if new else 0.0,
+        cost_continue=old.cost if old else 1.0,
+        cost_begin=new.cost if new else 1.0,
+        unit_continue=options.paused.unit / UNITS if options.paused else 0.0,
+        lead=float(belief.mean[0] - belief.mean[1]),
+        doubt=float(belief.deviation[0]),
+        unfinished=float(lead.unit < UNITS),
+    )

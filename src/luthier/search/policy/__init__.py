@@ -1,0 +1,1 @@
+"""A learnt choice between stopping, going on and beginning, and the gate it has to pass."""
