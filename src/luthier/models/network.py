@@ -126,9 +126,15 @@ class Network(nn.Module):
         return pool(self.hidden(batch), batch.mask, self.pooling)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Scores (B, C) of a classifier, or (B, T, C) of a tagger."""
+        """Scores (B, C) of a classifier or (B, 1) of a regressor."""
+        return self.read(self.pooled(batch))
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """Scores (..., C) of vectors (..., D), in the number format of the output layer: it is
+        trained in float32 whatever the base is held in."""
         assert self.output is not None
-        scores: Tensor = self.output(self.pooled(batch))
+        weight = next(self.output.parameters())
+        scores: Tensor = self.output(hidden.to(weight.dtype))
         return scores
 
 

@@ -34,8 +34,7 @@ class TagHead:
     def losses(self, network: Network, batch: Batch) -> Losses:
         """Mean cross-entropy per row over tokens that cover text."""
         assert batch.targets is not None
-        assert network.output is not None
-        scores = network.output(network.hidden(batch)).float()
+        scores = network.read(network.hidden(batch)).float()
         each = cross_entropy(
             scores.flatten(0, 1), batch.targets.flatten(), ignore_index=-100, reduction="none"
         ).view(batch.targets.shape)
@@ -44,8 +43,7 @@ class TagHead:
 
     def scores(self, network: Network, batch: Batch) -> list[NDArray[np.float32]]:
         """Tag probabilities (T, C) per row, padding cut off."""
-        assert network.output is not None
         assert batch.mask is not None
-        chances = torch.softmax(network.output(network.hidden(batch)).float(), -1).cpu().numpy()
+        chances = torch.softmax(network.read(network.hidden(batch)).float(), -1).cpu().numpy()
         lengths = batch.mask.sum(1).tolist()
         return [row[:length] for row, length in zip(chances, lengths, strict=True)]
