@@ -123,5 +123,5 @@ def test_rows_of_one_group_are_one_unit(place: Place) -> None:
     for row in rows[:30]:
         row["who"] = None
     write_rows(place.folder / "train.jsonl", rows)
-    with pytest.raises(FixData, match="nobody knows whose"):
+    with pytest.raises(FixData, match="the column 'who' is empty"):
         place.run(changes)

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from luthier.core.errors import FixData, FixRecipe
 from luthier.data.feed.batches import EpochBatches
 from luthier.data.feed.poisson import PoissonBatches
 from luthier.models.network import Network
@@ -21,6 +20,7 @@ from luthier.privacy.charge import SAMPLED, Charge, merged
 from luthier.privacy.checked import checked
 from luthier.privacy.ledger import Allowance, Ledger, ledger_path
 from luthier.recipe.safety.privacy import Privacy
+from luthier.stages.safety.outlook import delta_for
 from luthier.stages.workshop import Workshop
 from luthier.train.gradients.private import PrivateGradient
 from luthier.train.private.audit import Canaries
@@ -98,6 +98,7 @@ class Private:
             charges = [c for c in self.ledger.charges() if c.run == self.run]
             found["epsilon"] = checked(merged(charges), self.delta)
             found["steps"] = sum(c.steps for c in charges)
+            found["dataset_epsilon"] = checked(merged(self.ledger.charges()), self.delta)
             self.ledger.close(self.run)
             found["ledger_tip"] = self.ledger.tip()
         return found
@@ -108,8 +109,8 @@ def set_up_privacy(
 ) -> Private | None:
     """The private training a recipe asks for; None without `safety.privacy`.
 
-    Raises: FixRecipe for a setting that promises nothing, FixData for units with gaps,
-    RepairStore for a ledger that was changed.
+    Raises: FixRecipe for a setting that promises nothing, FixData for a
+    batch larger than the data, RepairStore for a ledger that was changed.
     """
     section = shop.recipe.safety.privacy if shop.recipe.safety is not None else None
     if section is None:
@@ -166,41 +167,13 @@ class _Charging:
 
 
 def units_of(shop: Workshop, section: Privacy) -> NDArray[np.int64]:
-    """The unit of each row of the table: the row itself, or its value of the column.
-
-    Raises: FixData for training rows without a value.
-    """
+    """The unit of each row of the table: the row itself, or its value of the column."""
     table = shop.prepared.table
     if section.unit == "example":
         return np.arange(len(table))
-    values = table.column("group")
-    for row in shop.prepared.splits.train:
-        if values[int(row)] in (None, ""):
-            raise FixData(
-                f"{shop.recipe.data.train}, row {table.source_row(int(row))}",
-                f"the column {section.column!r} is empty, so nobody knows whose row it is",
-                "a value in every row",
-            )
     known: dict[Any, int] = {}
+    values = table.column("group")
     return np.array([known.setdefault(value, len(known)) for value in values], np.int64)
-
-
-def delta_for(section: Privacy, units: int) -> float:
-    """The delta of a recipe, or below a tenth of one in the number of units, and 1e-5 at most.
-
-    Raises: FixRecipe for one that lets a whole unit out.
-    """
-    if section.delta == "auto":
-        wanted = min(1e-5, 0.1 / units)
-        return float(f"{10 ** math.floor(math.log10(wanted)):.0e}") if wanted < 1e-5 else 1e-5
-    if section.delta >= 1 / units:
-        raise FixRecipe(
-            "safety.privacy.delta",
-            f"it is {section.delta:g}: with {units} units, one of them may be told outright",
-            f"below {1 / units:.1g}",
-            "leave it at auto",
-        )
-    return section.delta
 
 
 def _begin_at_zero(network: Network) -> None:
