@@ -45,8 +45,7 @@ _FACTS = {
 
 def privacy_part(told: Mapping[str, Any]) -> PrivacyPart:
     """What training wrote about its privacy; it has `epsilon`, `delta` and `unit`."""
-    whole = {"dataset_epsilon": told["epsilon"], **told}
-    return PrivacyPart(tuple(proved(whole)), _facts(told))
+    return PrivacyPart(tuple(proved(told)), _facts(told))
 
 
 def with_audit(part: PrivacyPart | None, told: Mapping[str, Any]) -> PrivacyPart:

@@ -9,6 +9,7 @@ from luthier.core.errors import FixRecipe
 from luthier.core.types import Task
 from luthier.recipe.recipe import Recipe
 from luthier.stages.prepare import Prepared
+from luthier.stages.safety.outlook import units_in
 
 EPOCHS = 20.0
 """Passes over the data of a private run."""
@@ -25,7 +26,7 @@ def make_private(recipe: Recipe, prepared: Prepared) -> Recipe:
     if section is None:
         return recipe
     _refuse(recipe, prepared.task)
-    units = _units(recipe, prepared)
+    units = units_in(recipe, prepared)
     train = recipe.train
     batch: int = section.batch_size if section.batch_size != "auto" else expected_batch(units)
     optimizer = train.optimizer.model_copy(update={"clip_norm": None})
@@ -55,15 +56,6 @@ def make_private(recipe: Recipe, prepared: Prepared) -> Recipe:
 def expected_batch(units: int) -> int:
     """An eighth of the units, 64 to 4096: large batches bear the noise better."""
     return min(units, max(64, min(4096, round(units / 8))))
-
-
-def _units(recipe: Recipe, prepared: Prepared) -> int:
-    assert recipe.safety is not None and recipe.safety.privacy is not None
-    rows = prepared.splits.train
-    if recipe.safety.privacy.unit == "example":
-        return len(rows)
-    values = prepared.table.column("group")
-    return len({values[int(row)] for row in rows})
 
 
 def _refuse(recipe: Recipe, task: Task) -> None:

@@ -40,8 +40,11 @@ def proved(proof: Mapping[str, Any] | None) -> list[str]:
             "That factor is large: by the proof alone a determined attacker might learn much. "
             "What attacks achieve in practice stands beside it, and is no guarantee."
         )
+    if "dataset_epsilon" in proof:
+        found.append(
+            f"All private runs on this data set together: epsilon {proof['dataset_epsilon']:.2f}."
+        )
     found.append(
-        f"All private runs on this data set together: epsilon {proof['dataset_epsilon']:.2f}. "
         "Not covered: what is typed into the finished model, the untouched base, the list of "
         "labels, and facts that many rows share."
     )
