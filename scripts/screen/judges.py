@@ -30,6 +30,7 @@ HARMLESS = {"banking77": 1000, "snips": 690, "sms_spam": 516, "twitter_financial
 Pair = tuple[str, int]
 SEEN: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 """Features by text: judges share most of their texts."""
+HALVED = ("hatexplain", "self_instruct_seed")
 LONGEST = 600
 MOST = {"train": 8000, "validation": 3500, "test": 3500}
 
@@ -40,6 +41,15 @@ def rows(data: Path, name: str, part: str) -> list[dict]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
+def part_of(data: Path, name: str, part: str) -> list[dict]:
+    """The rows of a part of a set; some test parts are halved, because calibration must see the same
+    mixture that is measured and their validation parts are small."""
+    if name not in HALVED or part == "train":
+        return rows(data, name, part)
+    half = len(test := rows(data, name, "test")) // 2
+    return test[half:] if part == "test" else [*rows(data, name, part), *test[:half]]
+
+
 def harmless(data: Path, part: str) -> list[str]:
     """Texts of everyday sets without harm."""
     chance = random.Random(13)
@@ -47,19 +57,10 @@ def harmless(data: Path, part: str) -> list[str]:
     for name, count in HARMLESS.items():
         if not (data / name / f"{part}.jsonl").is_file():
             continue
-        texts = [str(r.get("text") or r.get("prompt")) for r in rows(data, name, part)]
+        texts = [str(r.get("text") or r.get("prompt")) for r in part_of(data, name, part)]
         chance.shuffle(texts)
         found += [t[:LONGEST] for t in texts[:count]]
     return found
-
-
-def posts(data: Path, name: str, part: str) -> list[dict]:
-    """The rows of a set of posts; one test part is halved, because calibration must see the same
-    mixture that is measured and its validation part is small."""
-    if name != "hatexplain" or part == "train":
-        return rows(data, name, part)
-    half = len(test := rows(data, name, "test")) // 2
-    return test[half:] if part == "test" else [*rows(data, name, part), *test[:half]]
 
 
 def toxic(data: Path, part: str, hate: bool) -> list[Pair]:
@@ -68,7 +69,7 @@ def toxic(data: Path, part: str, hate: bool) -> list[Pair]:
     found = [
         (r["text"][:LONGEST], int(r["label"] in marks))
         for name in ("davidson_hate_offensive", "hatexplain", "wikipedia_toxicity_sample")
-        for r in posts(data, name, part)
+        for r in part_of(data, name, part)
     ]
     return found + [(t, 0) for t in harmless(data, part)]
 
@@ -103,7 +104,7 @@ def features(encoder: Encoder, texts: list[str]) -> tuple[Any, np.ndarray]:
 
 
 def fit(kind: str, encoder: Encoder, data: Path, out: dict, report: dict) -> None:
-    """Fits one judge, calibrates it on harmless validation rows, measures it on test rows."""
+    """Fits one judge and has it calibrated and measured."""
     learn = pairs_of(kind, data, "train")
     words, states = features(encoder, [t for t, _ in learn])
     scale = 1 / (states.std(0) + 1e-3) * 0.3
@@ -114,6 +115,12 @@ def fit(kind: str, encoder: Encoder, data: Path, out: dict, report: dict) -> Non
     out[f"{kind}.words"] = (weight[: VOCABULARY + PAIRS] * 3).astype(np.float16)
     out[f"{kind}.states"] = (weight[VOCABULARY + PAIRS :] * scale).astype(np.float32)
     out[f"{kind}.bias"] = model.intercept_.astype(np.float32)
+    report[kind] = {"train": len(learn), **measure(kind, encoder, data, out)}
+    print(kind, json.dumps(report[kind]), flush=True)
+
+
+def measure(kind: str, encoder: Encoder, data: Path, out: dict) -> dict[str, Any]:
+    """Calibrates a judge on harmless validation rows and measures it on test rows."""
 
     def score(part: str) -> tuple[np.ndarray, np.ndarray]:
         pairs = pairs_of(kind, data, part)
@@ -126,14 +133,13 @@ def fit(kind: str, encoder: Encoder, data: Path, out: dict, report: dict) -> Non
     out[f"{kind}.benign"] = benign
     level, bound = threshold(benign, 0.01)
     scores, labels = score("test")
-    report[kind] = {
-        "train": len(learn), "calibration": len(benign), "threshold": level, "bound": bound,
+    return {
+        "calibration": len(benign), "threshold": level, "bound": bound,
         "test_harmful": int(labels.sum()), "test_harmless": int((labels == 0).sum()),
         "auc": float(roc_auc_score(labels, scores)),
         "recall": float((scores[labels == 1] > level).mean()),
         "false_positives": float((scores[labels == 0] > level).mean()),
     }  # fmt: skip
-    print(kind, json.dumps(report[kind]), flush=True)
 
 
 def main(run: Path, data: Path, target: Path) -> None:
