@@ -12,17 +12,16 @@ from luthier.core.errors import FixRecipe
 from luthier.core.seeds import derive
 from luthier.search.budget import Limit
 from luthier.search.costs import Costs
-from luthier.search.deciding.options import Options, Piece, situation_of
+from luthier.search.deciding.options import move_of, options_of
 from luthier.search.deciding.sources import Sources
 from luthier.search.deciding.standing import Standing
 from luthier.search.models.freezethaw import FreezeThaw
-from luthier.search.policy.situation import Move
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
 from luthier.search.sampler import Proposal
 from luthier.search.space import same
 from luthier.search.study import StudyLog
-from luthier.search.trial import DECISIONS, UNITS, Config, Executor, Outcome, Slice, Trial
+from luthier.search.trial import UNITS, Config, Executor, Outcome, Slice, Trial, next_look
 
 Listener = Callable[["Controller"], None]
 
@@ -125,6 +124,11 @@ class Controller:
                 entire = any(same(trial.config, c) for c in (default, *opening[:1]))
                 self._promised[trial.id] = UNITS if entire else look
 
+    @property
+    def begun(self) -> list[Config]:
+        """Configurations that are under way and showed nothing yet."""
+        return [t.config for t in self.trials if t.id in self._busy and not t.curve]
+
     # -- choosing --------------------------------------------------------------------------
 
     def _next(self) -> Slice | None:
@@ -176,10 +180,10 @@ class Controller:
         )
         paused = [t for t in self.trials if t.curve and t.seed == 0 and self._free(t)]
         proposal, arm, propensity = self.sources.propose(self.standing.view(random))
-        options = self._options(paused, proposal)
+        options = options_of(self, paused, proposal)
         if options is None:
             return self._finish("nothing is left to try")
-        move, why = self._move(options, random)
+        move, why = move_of(self, options, random)
         if move == "stop":
             return self._finish(why)
         if move == "continue":
@@ -189,39 +193,6 @@ class Controller:
         trial = self.roster.begin(proposal, arm, propensity, f"proposed by {arm}")
         self._promised[trial.id] = self.problem.rules.look
         return self._slice(trial)
-
-    def _options(self, paused: list[Trial], proposal: Proposal | None) -> Options | None:
-        """What can be done now; None when nothing can."""
-        units = [float(next_look(t.unit) - t.unit) for t in paused]
-        costs = [self.costs.expected(t.config, u) for t, u in zip(paused, units, strict=True)]
-        if proposal is not None:
-            units.append(float(self.problem.rules.look))
-            costs.append(self.costs.expected(proposal.config, units[-1]))
-        if not costs:
-            return None
-        begun = [t.config for t in self.trials if t.id in self._busy and not t.curve]
-        gains = self.standing.gains(paused, proposal, begun)
-        # A gain is had only when the trial is trained to its end.
-        left = [*(UNITS - t.unit for t in paused), UNITS]
-        full = self.costs.full
-        found = [
-            Piece(float(gain), cost / full, cost / full * rest / unit)
-            for gain, cost, rest, unit in zip(gains, costs, left, units, strict=False)
-        ]
-        return Options.of(paused, found, self.problem.rules.cost_weight)
-
-    def _move(self, options: Options, random: np.random.Generator) -> tuple[Move, str]:
-        """What is done, by the rule or by a learnt policy; and why, where it is to stop."""
-        chosen = options.best
-        why = self.standing.unworthy(float(np.exp(chosen.gain)), chosen.whole * self.costs.full)
-        rule: Move = "stop" if why else options.move
-        policy = self.problem.rules.policy
-        if policy is None:
-            return rule, why or ""
-        situation = situation_of(self, options)
-        move, chance = policy.choose(situation, options.legal, rule, random)
-        self.roster.moved(situation, options.legal, (move, rule, chance))
-        return move, why or "a learnt policy expects nothing of going on"
 
     # -- taking in -------------------------------------------------------------------------
 
@@ -257,8 +228,3 @@ class Controller:
 
     def _slice(self, trial: Trial) -> Slice:
         return Slice(trial.id, trial.config, next_look(trial.unit), trial.seed, trial.parent)
-
-
-def next_look(unit: int) -> int:
-    """The next decision point after so many units."""
-    return next((u for u in DECISIONS if u > unit), UNITS)

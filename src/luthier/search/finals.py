@@ -9,12 +9,11 @@ import numpy as np
 from scipy.stats import norm
 
 from luthier.search.choosing.final import Candidate, Choice, choose
-from luthier.search.controller import next_look
 from luthier.search.models.posterior import Posterior
 from luthier.search.problem import Problem
 from luthier.search.roster import FAULTS
 from luthier.search.study import StudyLog
-from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial
+from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial, next_look
 
 FINALISTS = 3
 

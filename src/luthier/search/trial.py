@@ -133,3 +133,8 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Ends the workers; trials stay where their last slice left them."""
+
+
+def next_look(unit: int) -> int:
+    """The next decision point after so many units."""
+    return next((u for u in DECISIONS if u > unit), UNITS)

@@ -23,8 +23,9 @@ from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
-from luthier.stages.parts.start import StartGently, put_probe
+from luthier.stages.safety.adversarial import hardened
 from luthier.stages.safety.privacy import set_up_privacy
+from luthier.stages.starting import StartGently, put_probe
 from luthier.stages.workshop import Workshop
 from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
@@ -89,7 +90,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         rule = ShardedGradient(world, shop.device)
     if private is not None:
         batches, rule = private.batches, private.rule
-    step = Step(shop.head.losses, rule, descent(shop))
+    step = Step(hardened(shop, progress), rule, descent(shop))
     state = TrainingState.begin(
         shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout, world
     )

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from luthier.search.policy.situation import Move, Situation
-from luthier.search.trial import UNITS, Trial
+from luthier.search.sampler import Proposal
+from luthier.search.trial import UNITS, Trial, next_look
 
 if TYPE_CHECKING:
     from luthier.search.controller import Controller
@@ -67,6 +70,43 @@ class Options:
         if self.beginning is not None:
             found.append("begin")
         return tuple(found)
+
+
+def options_of(
+    search: Controller, paused: Sequence[Trial], proposal: Proposal | None
+) -> Options | None:
+    """What a search can do next; None when nothing."""
+    looks = [float(next_look(t.unit) - t.unit) for t in paused]
+    costs = [search.costs.expected(t.config, u) for t, u in zip(paused, looks, strict=True)]
+    left = [float(UNITS - t.unit) for t in paused]
+    if proposal is not None:
+        looks.append(float(search.problem.rules.look))
+        costs.append(search.costs.expected(proposal.config, looks[-1]))
+        left.append(float(UNITS))
+    if not costs:
+        return None
+    gains = search.standing.gains(list(paused), proposal, search.begun)
+    full = search.costs.full
+    # A gain is had only when the trial is trained to its end.
+    pieces = [
+        Piece(float(gain), cost / full, cost / full * rest / look)
+        for gain, cost, rest, look in zip(gains, costs, left, looks, strict=True)
+    ]
+    return Options.of(paused, pieces, search.problem.rules.cost_weight)
+
+
+def move_of(search: Controller, options: Options, random: np.random.Generator) -> tuple[Move, str]:
+    """What is done, by the rule or by a learnt policy; and why, where it is to stop."""
+    best, standing = options.best, search.standing
+    why = standing.unworthy(math.exp(best.gain), best.whole * search.costs.full)
+    rule: Move = "stop" if why else options.move
+    policy = search.problem.rules.policy
+    if policy is None:
+        return rule, why or ""
+    situation = situation_of(search, options)
+    move, chance = policy.choose(situation, options.legal, rule, random)
+    search.roster.moved(situation, options.legal, (move, rule, chance))
+    return move, why or "a learnt policy expects nothing of going on"
 
 
 def situation_of(search: Controller, options: Options) -> Situation:

@@ -19,10 +19,10 @@ LEAST_GAIN = 1e-9
 class Situation:
     """Numbers without units, so that what one task taught can be used on another.
 
-    `used` is the share of the budget that is gone. Gains are those expected of training to the end, in prices of one whole run; costs are whole
-    runs up to the next look; `lead` is the incumbent's advantage over the default, `doubt` the
-    deviation of its belief, both in the search's relative score. What cannot be done has the gain
-    0 and the cost 1.
+    `used` is the share of the budget that is gone. Gains are those expected of training to the
+    end, in prices of one whole run; costs are whole runs up to the next look. `lead` is the
+    incumbent's advantage over the default and `doubt` the deviation of its belief, both in the
+    search's relative score. What cannot be done has the gain 0 and the cost 1.
     """
 
     used: float
