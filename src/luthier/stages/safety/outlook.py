@@ -23,7 +23,9 @@ def outlook_notes(recipe: Recipe, prepared: Prepared, steps: int, numbers: int) 
     section = recipe.safety.privacy if recipe.safety is not None else None
     if section is None:
         return ()
-    shape = Shape(units_in(recipe, prepared), recipe.train.batch_size, steps, numbers)
+    classes = max(2, len(prepared.facts.labels.names))
+    units = units_in(recipe, prepared)
+    shape = Shape(units, recipe.train.batch_size, steps, numbers, classes)
     delta = delta_for(section, shape.units)
     _refuse(section, shape)
     noise = calibrate(section.epsilon, delta, shape.batch / shape.units, shape.steps)
@@ -96,8 +98,9 @@ def _sentences(section: Privacy, delta: float, shape: Shape, found: Outlook) -> 
         f"privacy: epsilon {section.epsilon:g} at delta {delta:g} for each {whom}; noise of "
         f"{found.noise:.3g} times the clipping bound, in one update {found.one_update:.2g} times "
         "the largest possible signal",
-        f"privacy is expected to cost {found.lost:.0%} of what training brings above guessing "
-        f"({found.low:.0%} to {found.high:.0%} by nine of ten recorded trainings of output layers)",
+        f"privacy is expected to cost {found.lost:.0%} of what training brings above guessing, "
+        f"between {found.low:.0%} and {found.high:.0%} (nine of ten recorded trainings of output "
+        "layers lay as near; for adapters it is a cautious guess)",
     ]
     other = better(section.epsilon, delta, shape)
     if other is not None:
