@@ -20,7 +20,7 @@ from luthier.search.parameter import Choice, Parameter, Range
 from luthier.search.problem import Problem, Rules
 from luthier.search.scale import Scale
 from luthier.search.space import Space
-from luthier.search.study import MemoryLog
+from luthier.search.study import MemoryLog, StudyLog
 from luthier.search.trial import Config, Observation, Outcome, Slice, Trial, Value
 
 OPENING = 4
@@ -127,12 +127,14 @@ class OnTable:
         """Nothing to end."""
 
 
-def search(play: Play, seed: int, way: Way, others: Sequence[Table]) -> int:
+def search(
+    play: Play, seed: int, way: Way, others: Sequence[Table], log: StudyLog | None = None
+) -> int:
     """Replays the search and the choice of what ships; further seeds are not on record."""
     problem = problem_of(play.table, seed, way, others)
     executor = OnTable(play)
     controller = Controller(
-        problem, executor, MemoryLog(), Limit(seconds=play.budget), lambda: play.now,
+        problem, executor, log or MemoryLog(), Limit(seconds=play.budget), lambda: play.now,
         lambda c: _note(c, executor),
     )  # fmt: skip
     trials = controller.run()
