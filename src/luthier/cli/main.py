@@ -6,6 +6,7 @@ import typer
 
 from luthier.cli import verb
 from luthier.cli.verbs import (
+    attack,
     audit,
     data,
     doctor,
@@ -28,7 +29,7 @@ app = typer.Typer(
 )
 app.callback()(verb.shared_options)
 
-for member in (initialise, plan, run, tune, predict, evaluate, audit):
+for member in (initialise, plan, run, tune, predict, evaluate, attack, audit):
     member.add(app)
 runs.add(app)
 data.add(app)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +156,31 @@ def audit(
 
     opened = store or Store.open()
     return audit_stage(opened.find(run), opened, Asked(rows), progress or Silence())
+
+
+def attack(
+    run: str,
+    store: Store | None = None,
+    progress: Progress | None = None,
+    *,
+    attacks: Sequence[str] | None = None,
+    queries: int = 100,
+    rows: int = 100,
+    data: str | None = None,
+) -> dict[str, Any]:
+    """What attacks on a tuned classifier achieve, with intervals; kept as attack.json of the run.
+
+    Raises: FixRecipe for an unknown attack; CheckRun for a run that is no finished classifier.
+    """
+    from luthier.stages.safety.attacking.attack import Asked
+    from luthier.stages.safety.attacking.attack import attack as attack_stage
+    from luthier.store.store import Store
+
+    opened = store or Store.open()
+    asked = Asked(queries=queries, rows=rows, data=data)
+    if attacks:
+        asked = replace(asked, attacks=tuple(attacks))
+    return attack_stage(opened.find(run), opened, asked, Path.cwd(), progress or Silence())
 
 
 def _load(recipe: Given, base_folder: Path | None) -> tuple[Recipe, Path]:

@@ -23,7 +23,7 @@ from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
-from luthier.stages.safety.adversarial import hardened
+from luthier.stages.safety.attacking.adversarial import hardened
 from luthier.stages.safety.privacy import set_up_privacy
 from luthier.stages.starting import StartGently, put_probe
 from luthier.stages.workshop import Workshop

@@ -26,6 +26,7 @@ from luthier.models.network import Network
 from luthier.models.places import fetch, locate
 from luthier.models.probe import best_precision
 from luthier.recipe.recipe import Recipe
+from luthier.screen.canonical import canonical
 from luthier.stages import planning
 from luthier.stages.combinations import check_harness, refuse_impossible, refuse_misfit
 from luthier.stages.forecast.result import Foreseen
@@ -169,6 +170,9 @@ def open_contract(recipe: Recipe, base: Base, task: Task) -> PromptContract:
     wanted = most_tokens(recipe, base.longest_input, base.spec.id)
     overlong = recipe.model.overlong
     contract = make_contract(base.tokenizer, template, end_tokens(base), wanted, overlong)
+    adversarial = recipe.safety.adversarial if recipe.safety else None
+    if adversarial is not None and adversarial.canonicalise and base.kind == "encoder":
+        contract = replace(contract, canonical=canonical)
     if base.masked:
         words = int(base.config.vocab_size)
         masking = Masking.of(base.tokenizer, words, f"model {base.spec.id}")

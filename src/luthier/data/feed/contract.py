@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from luthier.core.errors import FixModel
 from luthier.core.hashing import hash_value
@@ -28,13 +28,25 @@ PLAIN_TEMPLATE = (
 """For models that bring no template: the prompt, a line break, the answer, the end token."""
 
 
+class Canonical(Protocol):
+    """A text with nothing invisible in it, and the way back to the text given."""
+
+    @property
+    def text(self) -> str:
+        """The canonical text."""
+
+    def back(self, start: int, stop: int) -> tuple[int, int]:
+        """Where a part of the canonical text was in the text given."""
+
+
 @dataclass(frozen=True)
 class PromptContract:
     """How rows become tokens.
 
     `tokenizer` is a Hugging Face fast tokenizer; `template` is a Jinja chat template, or None for
     encoders; `end_ids` are the tokens at which generation stops. `masking` says what is hidden
-    from a masked language model, None for all other models.
+    from a masked language model, None for all other models; `canonical` undoes invisible and
+    look-alike characters before an encoder's tokenizer.
     """
 
     tokenizer: Any
@@ -43,6 +55,7 @@ class PromptContract:
     max_tokens: int
     overlong: Literal["truncate", "drop", "refuse"] = "truncate"
     masking: Masking | None = None
+    canonical: Callable[[str], Canonical] | None = None
 
     @cached_property
     def hash(self) -> str:
@@ -60,6 +73,7 @@ class PromptContract:
             "max_tokens": self.max_tokens,
             "overlong": self.overlong,
             **masking,
+            **({} if self.canonical is None else {"canonical": 1}),
         }
 
     def check(self, saved: Mapping[str, Any], place: str) -> None:

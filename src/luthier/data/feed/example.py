@@ -85,6 +85,8 @@ def encode_texts(
     backend.no_truncation()
     backend.no_padding()
     encode = backend.encode_batch if with_offsets else backend.encode_batch_fast
+    plain = None if contract.canonical is None else [contract.canonical(t) for t in texts]
+    texts = [t.text for t in plain] if plain is not None else texts
     examples = []
     for i, found in enumerate(encode(list(texts))):
         ids, offsets = found.ids, found.offsets if with_offsets else []
@@ -97,6 +99,8 @@ def encode_texts(
             ids = ids[:keep] + ids[len(ids) - tail :]
             offsets = offsets[:keep] + offsets[len(offsets) - tail :]
         trimmed = [_without_spaces(texts[i], *ends) for ends in offsets] if with_offsets else []
+        if plain is not None:
+            trimmed = [plain[i].back(*ends) for ends in trimmed]
         examples.append(Example(i, (ids,), offsets=trimmed, cut=cut))
     return examples
 

@@ -12,15 +12,14 @@ from luthier.recipe.section import Section
 class Adversarial(Section):
     """What the loss is made of when inputs are disturbed while training."""
 
-    kind: Literal["none", "virtual", "freelb", "pgd", "layer", "latent"] = "virtual"
-    """Which disturbance of the hidden states is trained against."""
+    kind: Literal["none", "virtual", "freelb", "pgd", "layer", "latent", "words"] = "virtual"
+    """What is disturbed: hidden states in one of five ways, or words by near ones."""
     radius: float = Field(0.1, ge=0)
-    """Size of the disturbance relative to the hidden states; 0 trains as usual."""
+    """Size of the disturbance relative to the hidden states, or share of the words; 0 is none."""
     steps: int = Field(1, ge=1, le=20)
-    """Ascent steps of the disturbance."""
+    """Ascent steps of the disturbance; words take one."""
     weight: float = Field(1.0, ge=0)
-    """Weight of the disturbed loss against the plain one."""
-    augment: Literal["none", "characters", "words", "both"] = "none"
-    """Disturbed copies of the texts in the same batch."""
+    """Weight of the disturbed loss against the plain one; FreeLB weighs all its steps alike."""
     canonicalise: bool = True
-    """Undo invisible and look-alike characters before the tokenizer, in training and in use."""
+    """Undo invisible and look-alike characters before the tokenizer of an encoder, in training and
+    in use."""

@@ -1,0 +1,59 @@
+"""`luthier attack`: how often a tuned model gives way to disturbed texts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from luthier.cli.answers import answer
+from luthier.cli.settings import Settings
+from luthier.cli.verb import verb
+from luthier.cli.verbs.names import RunName
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the verb to `app`."""
+    verb(app, "attack")(attack)
+
+
+def attack(
+    settings: Settings,
+    run: RunName,
+    attacks: Annotated[
+        list[str] | None,
+        typer.Option("--attack", metavar="NAME", help="An attack; may be given several times."),
+    ] = None,
+    queries: Annotated[
+        int, typer.Option("--queries", min=1, help="Queries that may be spent on one text.")
+    ] = 100,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Attack at most so many rows.")] = 100,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="FILE", help="Labelled rows to attack.")
+    ] = None,
+) -> None:
+    """Attack a tuned classifier and say how often it gives way."""
+    with settings.listener() as listener:
+        listener.start("load the libraries")
+        from luthier.stages import api
+
+        told = api.attack(
+            run, settings.open_store(), listener, attacks=attacks, queries=queries, rows=rows,
+            data=data,
+        )  # fmt: skip
+    if settings.json:
+        answer(told)
+        return
+    for found in told["attacks"]:
+        print(_line(found))
+
+
+def _line(found: dict[str, object]) -> str:
+    before, after = found["accuracy"], found["robust_accuracy"]
+    assert isinstance(before, dict) and isinstance(after, dict)
+    interval = f"[{after['low']:.3f}, {after['high']:.3f}]"
+    thrown = sum(dict(found["thrown_away"]).values())  # type: ignore[call-overload]
+    return (
+        f"{found['attack']:12} accuracy {before['value']:.3f}, under attack {after['value']:.3f} "
+        f"{interval}, {found['rows']} rows, {found['queries']} queries, {thrown} changes not valid"
+    )

@@ -1,0 +1,1 @@
+"""Objectives wrapped by a disturbance, one file each."""

@@ -1,0 +1,1 @@
+"""Attacks on tuned models and training against them."""
