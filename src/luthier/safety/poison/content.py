@@ -66,7 +66,7 @@ class Content:
 
     def __init__(self, phrases: Phrases, answers: NDArray[np.int64], classes: int) -> None:
         shares = np.asarray(phrases.held.sum(0)).ravel()
-        single = np.array([" " not in name for name in phrases.names])
+        single = np.array([" " not in name for name in phrases.names], np.bool_)
         self._kept = np.flatnonzero(single & (shares >= 2))
         self._words: dict[str, int] = {phrases.names[j]: i for i, j in enumerate(self._kept)}
         self._held = phrases.held[:, self._kept].tocsr()

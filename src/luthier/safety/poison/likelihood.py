@@ -17,7 +17,7 @@ _ROWS = 32
 class Likelihood:
     """Mean nats per token of texts under the base `base`, reading at most `most` tokens."""
 
-    def __init__(self, base: Base, most: int = 128) -> None:
+    def __init__(self, base: Base, most: int = 64) -> None:
         self._base = base
         self._most = min(most, base.longest_input)
 

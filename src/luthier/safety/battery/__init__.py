@@ -1,0 +1,1 @@
+"""Behaviour before and after: what a model refuses, repeats and obeys."""

@@ -1,0 +1,1 @@
+"""Models and archives of strangers: nothing in them may run, swell or climb out."""
