@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from luthier.stages.page.build import (
     remarks_of,
     rows_of,
 )
+from luthier.stages.page.checks import behaviour_part, evidence_lines, poison_part
 from luthier.stages.page.data import Cost, Curve, FastPath, Histogram, Mistake, ReportData, Sample
 from luthier.stages.page.filters import filters_part
 from luthier.stages.page.privacy import privacy_part
@@ -98,6 +100,9 @@ def _data(
         limits=(*LIMITS, *found.notes, *_forgotten(found)),
         search=_search(trained),
         privacy=privacy_part(kept) if (kept := trained.safety.get("privacy")) else None,
+        evidence=evidence_lines(run.path, datetime.now(UTC)),
+        poison=poison_part(seen) if (seen := trained.safety.get("poison")) else None,
+        behaviour=behaviour_part(moved) if (moved := trained.safety.get("battery")) else None,
         filters=filters_part(told) if (told := trained.safety.get("filters")) else None,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from luthier.stages.parts.keeping import keep
 from luthier.stages.parts.pinning import pin_recipe
 from luthier.stages.parts.prefix import drop_prefix
 from luthier.stages.reporting import Spent, report
+from luthier.stages.safety import checks
+from luthier.stages.safety.evidence import write_evidence
 from luthier.stages.training import Trained, memory_advice, state_key, train
 from luthier.stages.workshop import Workshop, plan_of, set_up
 from luthier.store.artefacts import Artefacts
@@ -86,6 +89,7 @@ def _work(
     try:
         shop = set_up(recipe, base_folder, folder, Artefacts(store.folder), progress)
         _same_data(record, shop)
+        suspected = checks.before(shop, progress) if record else {}
         if record:
             _begin(record, shop, store)
         with memory_advice(shop, "training"):
@@ -105,6 +109,7 @@ def _work(
             return _leave(folder, shop, time.perf_counter() - started)
         with memory_advice(shop, "the last evaluation"):
             found = evaluate_stage(shop, trained, progress)
+            checks.after(shop, trained, suspected, progress)
         keep(shop)
         if record is None:
             return _leave(folder, shop, time.perf_counter() - started)
@@ -204,6 +209,8 @@ def _finish(
         trained.safety["filters"] = shop.prepared.filters
     if trained.safety:
         write_json(record.path / "safety.json", trained.safety)
+    if shop.recipe.safety is not None:
+        write_evidence(record.path, shop.task.generates, datetime.now(UTC))
     page = report(shop, trained, found, record, Spent(seconds, peak_memory_mb()))
     write_card(shop, trained, page)
     for which, name in (("base", found.base), ("tuned", found.tuned)):

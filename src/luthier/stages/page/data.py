@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from luthier.core.errors import CheckRun
+from luthier.stages.page.checks import BehaviourPart, EvidenceLine, PoisonPart
 from luthier.stages.page.filters import FiltersPart
 from luthier.stages.page.privacy import PrivacyPart
 from luthier.stages.page.search import SearchPart
@@ -166,6 +167,9 @@ class ReportData:
     commands: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     search: SearchPart | None = None
+    poison: PoisonPart | None = None
+    evidence: tuple[EvidenceLine, ...] = ()
+    behaviour: BehaviourPart | None = None
     privacy: PrivacyPart | None = None
     filters: FiltersPart | None = None
 

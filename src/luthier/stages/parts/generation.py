@@ -20,6 +20,8 @@ from luthier.stages.parts.answers import Exam, rows_of, to_predictions
 from luthier.stages.workshop import Workshop
 
 BATCH = 32
+DRAWN = {"temperature": 0.7, "top_p": 1.0, "top_k": 0}
+"""How answers under a seed are drawn."""
 
 
 def write_answers(
@@ -29,8 +31,9 @@ def write_answers(
     max_new_tokens: int,
     progress: Progress | None = None,
     tools: Sequence[Any] | None = None,
+    seed: int | None = None,
 ) -> list[str]:
-    """The greedy answer to each conversation, in order.
+    """The greedy answer to each conversation, in order; with a seed one that is drawn.
 
     Prompts of similar length share a batch, padded on the left; writing ends at the contract's
     end tokens.
@@ -45,7 +48,8 @@ def write_answers(
     listener = progress or Silence()
     for start in range(0, len(order), BATCH):
         part = order[start : start + BATCH]
-        texts = _write([encoded[i] for i in part], network, contract, max_new_tokens)
+        drawn = None if seed is None else derive(seed, "answers", start)
+        texts = _write([encoded[i] for i in part], network, contract, max_new_tokens, drawn)
         for i, text in zip(part, texts, strict=True):
             answers[i] = text
         listener.advance(len(part))
@@ -53,7 +57,11 @@ def write_answers(
 
 
 def _write(
-    prompts: list[list[int]], network: Network, contract: PromptContract, most: int
+    prompts: list[list[int]],
+    network: Network,
+    contract: PromptContract,
+    most: int,
+    seed: int | None = None,
 ) -> list[str]:
     tokenizer, model = contract.tokenizer, cast(Any, network.model)
     pad = tokenizer.pad_token_id
@@ -68,13 +76,16 @@ def _write(
         ids[line, longest - len(prompt) :] = torch.tensor(prompt)
         mask[line, longest - len(prompt) :] = 1
     device = next(model.parameters()).device
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng(enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
         work = partial(
             model.generate,
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
             max_new_tokens=most,
-            do_sample=False,
+            do_sample=seed is not None,
+            **({} if seed is None else DRAWN),
             pad_token_id=pad,
             eos_token_id=list(contract.end_ids),
             # Held in parts, it writes on until the last process has ended.

@@ -25,7 +25,7 @@ from luthier.safety.poison.likelihood import Likelihood
 from luthier.stages.parts.answers import features, score_all
 from luthier.stages.workshop import Workshop
 
-ROWS = 5000
+ROWS = 2000
 """Training rows that are looked at; more are drawn from, which is stated."""
 CLEAN = 200
 """Validation rows into which suspicious phrases are put."""
