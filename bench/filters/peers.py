@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -22,12 +23,17 @@ def presidio(texts: list[str]) -> list[list[tuple[int, int]]]:
 
 
 def detect_secrets(lines: list[str]) -> list[bool]:
-    """Whether detect-secrets with its default plugins flags each line."""
-    from detect_secrets.core.scan import scan_line
+    """Whether detect-secrets with its default plugins and filters flags each line of a file."""
+    from detect_secrets import SecretsCollection
     from detect_secrets.settings import default_settings
 
-    with default_settings():
-        return [any(True for _ in scan_line(line)) for line in lines]
+    with tempfile.TemporaryDirectory() as folder, default_settings():
+        file = Path(folder) / "lines.txt"
+        file.write_text("\n".join(line.replace("\n", " ") for line in lines), encoding="utf-8")
+        found = SecretsCollection()
+        found.scan_file(str(file))
+        flagged = {secret.line_number for _, secret in found}
+    return [number in flagged for number in range(1, len(lines) + 1)]
 
 
 if __name__ == "__main__":
