@@ -29,9 +29,9 @@ class _AddedProduct(torch.autograd.Function):
         bias: Tensor | None,
         a: Tensor,
         b: Tensor,
-        scale: float,
-        tap: Tap | None,
+        how: tuple[float, Tap | None],
     ) -> Tensor:
+        scale, tap = how
         flat = x.reshape(-1, x.shape[-1])
         small = flat @ a.T
         out = torch.nn.functional.linear(flat, weight, bias)
@@ -54,7 +54,7 @@ class _AddedProduct(torch.autograd.Function):
             grad_a = (inner.T @ flat).mul_(ctx.scale)
         if ctx.needs_input_grad[0]:
             grad_x = (grad @ weight).addmm_(inner, a, alpha=ctx.scale).view(ctx.shape)
-        return grad_x, None, None, grad_a, grad_b, None, None
+        return grad_x, None, None, grad_a, grad_b, None
 
 
 class FusedLoraLinear(PeftLinear):  # type: ignore[misc]
@@ -74,7 +74,7 @@ class FusedLoraLinear(PeftLinear):  # type: ignore[misc]
         base = self.base_layer
         a, b = self.lora_A[name].weight, self.lora_B[name].weight
         fused: Tensor = _AddedProduct.apply(
-            x, base.weight, base.bias, a, b, float(self.scaling[name]), self.tap
+            x, base.weight, base.bias, a, b, (float(self.scaling[name]), self.tap)
         )
         return fused
 
