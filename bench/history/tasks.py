@@ -67,7 +67,9 @@ def _rows(task: RecordedTask, file: Path) -> list[tuple[str, str]]:
     if not file.is_file():
         return []
     found, seen = [], set()
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8").split("\n"):
+        if not line:
+            continue
         row = json.loads(line)
         pair = (str(row.get(task.text) or "").strip(), str(row.get(task.label)))
         if pair[0] and row.get(task.label) is not None and pair[0] not in seen:

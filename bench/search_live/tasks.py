@@ -72,7 +72,7 @@ def _divided(task: LiveTask, data: Path) -> tuple[list[dict[str, str]], list[dic
 def _rows(task: LiveTask, files: list[Path], seen: set[str]) -> list[dict[str, str]]:
     found = []
     for file in files:
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in file.read_text(encoding="utf-8").strip("\n").split("\n"):
             row: dict[str, Any] = json.loads(line)
             text, label = str(row.get(task.text) or "").strip(), row.get(task.label)
             if text and label is not None and text not in seen:

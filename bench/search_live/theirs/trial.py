@@ -71,7 +71,7 @@ class Setting:
         return self._tokens(self._rows(name))
 
     def _rows(self, part: str) -> list[dict[str, str]]:
-        lines = (self.place / f"{part}.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (self.place / f"{part}.jsonl").read_text(encoding="utf-8").strip("\n").split("\n")
         return [json.loads(line) for line in lines]
 
     def _tokens(self, rows: list[dict[str, str]]) -> Dataset:
@@ -179,7 +179,7 @@ def told(setting: Setting, ended: float) -> dict[str, Any]:
     """The incumbents of the search with their accuracy on the check rows, and the test accuracy of
     the last one. Incumbent is the best checkpoint of any trial, finished or not."""
     file, incumbents = setting.place / "events.jsonl", []
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    lines = file.read_text(encoding="utf-8").strip("\n").split("\n") if file.exists() else []
     events = sorted((json.loads(line) for line in lines), key=lambda e: e["at"])
     for event in events:
         in_time = event["at"] <= setting.given["seconds"]

@@ -61,7 +61,7 @@ def measure(ledger: Ledger, settings: Settings) -> None:
         if not missing:
             continue
         place = _rows(part, 40 if settings.quick else TEST_ROWS)
-        rows = len((place / "test.jsonl").read_text(encoding="utf-8").splitlines())
+        rows = len((place / "test.jsonl").read_text(encoding="utf-8").strip("\n").split("\n"))
         theirs = {peer: _kept(peer, place, settings) for peer in missing}
         ours = _ours(place, settings.threads)
         for peer in missing:
@@ -84,7 +84,7 @@ def _rows(part: Part, test_rows: int) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     wanted = {"train": part.train, "validation": 300, "test": test_rows}
     for name, rows in wanted.items():
-        lines = (DATA / part.name / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (DATA / part.name / f"{name}.jsonl").read_text(encoding="utf-8").strip("\n").split("\n")
         step = max(1.0, len(lines) / rows)
         chosen = [json.loads(lines[int(i * step)]) for i in range(min(rows, len(lines)))]
         plain = [

@@ -35,7 +35,7 @@ def _recipe(rows: int) -> str:
     lines: dict[str, str] = {}
     for part in ("train", "validation", "test"):
         file = DATA / "banking77" / f"{part}.jsonl"
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in file.read_text(encoding="utf-8").strip("\n").split("\n"):
             lines.setdefault(json.loads(line)["text"].casefold(), line)
     chosen = list(lines.values())[:rows]
     (WORK / "cold.jsonl").write_text("\n".join(chosen) + "\n", encoding="utf-8")
