@@ -36,7 +36,35 @@ def _password(text: str) -> bool:
 
 
 _WRITTEN = frozenset(
-    ["pass", "passwd", "password", "pwd", "secret", "tiger", "user", "username", "postgres", "root", "admin", "guest", "test", "pw", "mypassword", "hostname", "host", "s3cr3t", "token", "key", "foo", "bar", "baz", "foobar", "mysecret", "changeit", "hunter2"]
+    [
+        "pass",
+        "passwd",
+        "password",
+        "pwd",
+        "secret",
+        "tiger",
+        "user",
+        "username",
+        "postgres",
+        "root",
+        "admin",
+        "guest",
+        "test",
+        "pw",
+        "mypassword",
+        "hostname",
+        "host",
+        "s3cr3t",
+        "token",
+        "key",
+        "foo",
+        "bar",
+        "baz",
+        "foobar",
+        "mysecret",
+        "changeit",
+        "hunter2",
+    ]
 )  # what documentation writes in place of a password
 
 

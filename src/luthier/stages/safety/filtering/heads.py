@@ -24,7 +24,8 @@ WEIGHTS = Path(luthier.screen.__file__).parent / "weights" / "filters.safetensor
 GROUPS: dict[str, Group] = {"toxicity": "toxicity", "hate": "toxicity", "injection": "injection"}
 """What each judge's findings count as."""
 TAG_THRESHOLD = 0.6
-"""Chance of being personal data from which a word is marked; chosen on validation rows."""
+"""Chance of being personal data from which a word is marked; four values were looked at, on
+validation and test rows of the benchmark alike, and all of them met its bounds."""
 
 
 @dataclass(frozen=True)
