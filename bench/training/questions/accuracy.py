@@ -84,7 +84,8 @@ def _rows(part: Part, test_rows: int) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     wanted = {"train": part.train, "validation": 300, "test": test_rows}
     for name, rows in wanted.items():
-        lines = (DATA / part.name / f"{name}.jsonl").read_text(encoding="utf-8").strip("\n").split("\n")
+        file = DATA / part.name / f"{name}.jsonl"
+        lines = file.read_text(encoding="utf-8").strip("\n").split("\n")
         step = max(1.0, len(lines) / rows)
         chosen = [json.loads(lines[int(i * step)]) for i in range(min(rows, len(lines)))]
         plain = [

@@ -72,7 +72,8 @@ def _rows(folder: str, quick: bool) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     known: set[str] = set()
     for part, rows in (("train", 160 if quick else TRAIN), ("test", 64 if quick else TEST)):
-        lines = (DATA / folder / f"{part}.jsonl").read_text(encoding="utf-8").strip("\n").split("\n")
+        file = DATA / folder / f"{part}.jsonl"
+        lines = file.read_text(encoding="utf-8").strip("\n").split("\n")
         found = [json.loads(line) for line in lines]
         if quick:
             known = known or set(sorted({r["label"] for r in found})[:8])

@@ -8,4 +8,5 @@ from pathlib import Path
 
 def rows_of(file: str) -> list[dict[str, str]]:
     """All of them."""
-    return [json.loads(line) for line in Path(file).read_text(encoding="utf-8").strip("\n").split("\n")]
+    lines = Path(file).read_text(encoding="utf-8").strip("\n").split("\n")
+    return [json.loads(line) for line in lines]
