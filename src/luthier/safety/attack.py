@@ -113,8 +113,13 @@ class Attempt:
 class Attack(Protocol):
     """A way to make a model answer wrongly."""
 
-    name: str
-    threat: Threat
+    @property
+    def name(self) -> str:
+        """What the attack is called."""
+
+    @property
+    def threat(self) -> Threat:
+        """Its class."""
 
     def run(
         self, victim: OpenVictim, texts: Sequence[str], truths: Sequence[int], limits: Limits

@@ -55,7 +55,7 @@ def share_changed(before: str, after: str) -> float:
     if not old:
         return float(before != after)
     if len(old) == len(new):
-        return sum(a != b for a, b in zip(old, new, strict=True)) / len(old)
+        return float(sum(a != b for a, b in zip(old, new, strict=True))) / len(old)
     from difflib import SequenceMatcher
 
     kept = sum(

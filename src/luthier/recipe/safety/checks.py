@@ -24,5 +24,3 @@ class Checks(Section):
     """Test rows that are attacked."""
     margin: float = Field(0.02, gt=0, lt=1)
     """How much worse a safety measure may get before the gate refuses."""
-    harden: bool = False
-    """Retrain with the fitting defence when the checks find something."""

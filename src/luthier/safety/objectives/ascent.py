@@ -69,7 +69,8 @@ def entered(network: Network, batch: Batch, layers: Sequence[int]) -> dict[int, 
 def lengths_of(states: Tensor, mask: Tensor | None) -> Tensor:
     """Norm of each example's hidden states (B, 1, 1), padding left out."""
     real = states if mask is None else states * mask.unsqueeze(-1).to(states.dtype)
-    return real.flatten(1).norm(dim=1).view(-1, 1, 1)
+    found: Tensor = real.flatten(1).norm(dim=1).view(-1, 1, 1)
+    return found
 
 
 def ascend(objective: Objective, network: Network, batch: Batch, how: Disturbance) -> Shift:
@@ -107,7 +108,8 @@ def slopes_at(
 
 def unit(slope: Tensor) -> Tensor:
     """The direction of each example's gradient; none where it is zero."""
-    return slope / slope.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1)
+    length: Tensor = slope.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1)
+    return slope / length
 
 
 def project(delta: Tensor, bound: Tensor) -> Tensor:
