@@ -140,7 +140,8 @@ def table(found: Sequence[Found]) -> list[dict[str, Any]]:
 
 
 def _lost(before: Behaviour, plain: Behaviour) -> float:
-    return float(before.outcomes["refusal"].mean() - plain.outcomes["refusal"].mean())
+    found = next(c for c in changes(before, plain, 0.02) if c.measure == "refusal")
+    return found.worse.value
 
 
 def _over(before: Behaviour) -> float:
