@@ -118,11 +118,10 @@ class Controller:
             self.roster.begin(Proposal(default), "default", 1.0, "the recipe as it stands")
         look = self.problem.rules.look
         opening = self.problem.portfolio[: self.problem.rules.opening]
-        self._queue = [(config, look if place else UNITS) for place, config in enumerate(opening)]
+        self._queue = [(config, look) for config in opening]
         for trial in self.trials:
             if trial.seed == 0:
-                entire = any(same(trial.config, c) for c in (default, *opening[:1]))
-                self._promised[trial.id] = UNITS if entire else look
+                self._promised[trial.id] = UNITS if same(trial.config, default) else look
 
     @property
     def begun(self) -> list[Config]:
@@ -154,9 +153,10 @@ class Controller:
         whole = self.limit.seconds or (self.limit.runs or 1.0) * self.costs.full
         return self.spent + left / max(whole, 1e-9) >= most
 
-    def _finish(self, why: str) -> Slice | None:
-        """The next slice of the default or of the incumbent; without one the search is over."""
-        for trial in (self.trials[0], self.incumbent):
+    def _finish(self, why: str, lead: bool = True) -> Slice | None:
+        """The next slice of the default or, with `lead`, of the incumbent; without one the search
+        is over."""
+        for trial in (self.trials[0], *([self.incumbent] if lead else [])):
             if trial.curve and self._free(trial):
                 return self._slice(trial)
         if not self._busy:
@@ -185,7 +185,7 @@ class Controller:
             return self._finish("nothing is left to try")
         move, why = move_of(self, options, random)
         if move == "stop":
-            return self._finish(why)
+            return self._finish(why, lead=False)
         if move == "continue":
             assert options.paused is not None
             return self._slice(options.paused)

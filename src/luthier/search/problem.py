@@ -27,21 +27,23 @@ def no_violation(observation: Observation) -> float:
 class Rules:
     """How the search plays. `arms` are the sources it may use; `cost_weight` is the power of the
     cost in the acquisition; below `look` units nothing is frozen for its rank; `worth` is what one
-    whole run must be expected to gain for the search to go on: points of a share (0.001 is a tenth
-    of a point), else a part of the score; `opening` is how many portfolio entries follow the
-    default. `reserve` is the share of the budget that is kept for further seeds of the best
-    trials. `policy` chooses between stopping, going on and beginning; None leaves it to the
-    analytic rule."""
+    whole run must be expected to gain for the search to go on: points of a share (0.002 is a fifth
+    of a point), else a part of the score; `opening` is how many portfolio entries are looked at
+    after the default, and `least_trials` how many trials before the search may stop. `provable`:
+    gains too small to be proved on the validation rows count for nothing. `reserve` is the share
+    of the budget that is kept for further seeds of the best trials. `policy` chooses between
+    stopping, going on and beginning; None leaves it to the analytic rule."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
     cost_weight: float = 0.5
     look: int = 4
-    worth: float = 0.001
-    opening: int = 3
+    worth: float = 0.002
+    opening: int = 1
+    provable: bool = True
     history: bool = True
     curves: bool = True
     bandit: bool = True
-    least_trials: int = 3
+    least_trials: int = 1
     reserve: float = 0.2
     policy: Policy | None = None
 

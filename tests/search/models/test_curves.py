@@ -31,7 +31,7 @@ def curves(task: Made, count: int, seed: int, units: Sequence[int] = DECISIONS) 
         values, at = task.curve(config, random, units), np.asarray(units, np.float64)
         found.append(Course(at, values, at**-0.3, 0.5))
         priors.append(task.final(config) + 0.1 * random.normal())
-    return Curves(tuple(found), np.asarray(priors))
+    return Curves(tuple(found), np.asarray(priors), 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_finished_curves_of_the_task_move_it(pooled):
     higher = tuple(
         replace(c, values=c.values + np.where(c.units == 16, 0.5, 0.0)) for c in known.courses
     )
-    moved = pooled.on_task(Curves(higher, known.priors))
+    moved = pooled.on_task(Curves(higher, known.priors, 0.0))
     seen = known.courses[0].upto(4)
     gap = moved.final(seen, 0.5, NOISE)[0] - pooled.final(seen, 0.5, NOISE)[0]
     assert 0.2 < gap < 0.6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,10 +41,17 @@ class Options:
     move: Move
 
     @classmethod
-    def of(cls, paused: Sequence[Trial], pieces: Sequence[Piece], cost_weight: float) -> Options:
-        """From the pieces of the paused trials and, if there is one more, of the proposal."""
+    def of(
+        cls,
+        paused: Sequence[Trial],
+        pieces: Sequence[Piece],
+        cost_weight: float,
+        pays: Callable[[Piece], bool],
+    ) -> Options:
+        """From the pieces of the paused trials and, if there is one more, of the proposal; those
+        that do not pay come last."""
         old, new = pieces[: len(paused)], pieces[len(paused) :]
-        values = [p.value(cost_weight) for p in pieces]
+        values = [(pays(p), p.value(cost_weight)) for p in pieces]
         place = max(range(len(old)), key=lambda i: values[i]) if old else -1
         begin = bool(new) and (not old or values[-1] > values[place])
         return cls(
@@ -92,13 +99,21 @@ def options_of(
         Piece(float(gain), cost / full, cost / full * rest / look)
         for gain, cost, rest, look in zip(gains, costs, left, looks, strict=True)
     ]
-    return Options.of(paused, pieces, search.problem.rules.cost_weight)
+
+    def pays(piece: Piece) -> bool:
+        return unworthy(search, piece) is None
+
+    return Options.of(paused, pieces, search.problem.rules.cost_weight, pays)
+
+
+def unworthy(search: Controller, piece: Piece) -> str | None:
+    """Why a piece does not pay, None when it does."""
+    return search.standing.unworthy(math.exp(piece.gain), piece.whole * search.costs.full)
 
 
 def move_of(search: Controller, options: Options, random: np.random.Generator) -> tuple[Move, str]:
     """What is done, by the rule or by a learnt policy; and why, where it is to stop."""
-    best, standing = options.best, search.standing
-    why = standing.unworthy(math.exp(best.gain), best.whole * search.costs.full)
+    why = unworthy(search, options.best)
     rule: Move = "stop" if why else options.move
     policy = search.problem.rules.policy
     if policy is None:

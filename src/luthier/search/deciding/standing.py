@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
+from luthier.search.choosing.final import SURE
 from luthier.search.choosing.paired import clearly_worse
 from luthier.search.costs import Costs
-from luthier.search.models.acquisition import log_expected_improvement
+from luthier.search.models.acquisition import log_provable_improvement
 from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.models.posterior import Belief
 from luthier.search.models.values import own_noise
@@ -100,10 +102,34 @@ class Standing:
             parts.append(posterior.of_configs([proposal.config]))
         mean = np.concatenate([part.mean for part in parts])
         deviation = np.concatenate([part.deviation for part in parts])
-        best, scale = self.best, self.problem.scale
-        noise = own_noise(scale, float(scale.score(best)), self.problem.rows)
+        noise = self._noise()
         settled = deviation**2 / np.hypot(deviation, noise)
-        return log_expected_improvement(mean, settled, best)
+        # What leads but is not finished would not ship: its own gain is that over what would.
+        best = np.full(len(mean), self.best)
+        best[[place for place, trial in enumerate(paused) if trial is self.incumbent]] = min(
+            self.best, self._secured()
+        )
+        return log_provable_improvement(mean, settled, best, self._provable(noise))
+
+    def _secured(self) -> float:
+        """The highest believed score among the trials that could ship now."""
+        done = [t for t in self.roster.trials if t.status == "finished"]
+        done = [t for t in done if self.problem.violation(t.curve[-1]) <= 0]
+        return float(self.beliefs(done).mean.max()) if done else self.best
+
+    def _noise(self) -> float:
+        """Deviation of a trial's own sampling error near the incumbent."""
+        scale = self.problem.scale
+        return own_noise(scale, float(scale.score(self.best)), self.problem.rows)
+
+    def _provable(self, noise: float) -> float:
+        """The least relative score that could be told from the default on both halves of the
+        validation rows together, and so would ship."""
+        default = self.roster.trials[0]
+        if not (self.problem.rules.provable and default.curve):
+            return -np.inf
+        # Two halves with an error of sqrt(2) noise each, joined as in `choosing.final`.
+        return float(self.beliefs([default]).mean[0] + norm.ppf(SURE) * noise)
 
     def unworthy(self, gain: float, cost: float) -> str | None:
         """Why a trial does not pay: the gain expected of it is less than what the seconds to its

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, log1p, ndtr
+from scipy.special import erfcx, log1p, log_ndtr, ndtr
 
 Array = NDArray[np.float64]
 
@@ -12,7 +12,7 @@ _HALF_LOG = 0.5 * np.log(2 * np.pi)
 _FAR = -1e5
 
 
-def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
+def log_expected_improvement(mean: Array, deviation: Array, best: float | Array) -> Array:
     """log E[max(0, final - best)] (N,), finite however hopeless a candidate is.
 
     `best` is the predicted final value of the incumbent, not what it shows now.
@@ -20,6 +20,17 @@ def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Arra
     """
     width = np.maximum(np.asarray(deviation, np.float64), 1e-9)
     return np.asarray(_log_gain((np.asarray(mean, np.float64) - best) / width) + np.log(width))
+
+
+def log_provable_improvement(mean: Array, deviation: Array, best: Array, least: float) -> Array:
+    """log E[(final - best) where final > least] (N,), each with its own `best` (N,): gains that are
+    too small to be proved on the rows at hand would not ship, and count for nothing.
+    """
+    width = np.maximum(np.asarray(deviation, np.float64), 1e-9)
+    bar = np.maximum(best, least)
+    jump = np.maximum(bar - best, 1e-300)
+    above = log_ndtr((np.asarray(mean, np.float64) - bar) / width) + np.log(jump)
+    return np.asarray(np.logaddexp(log_expected_improvement(mean, deviation, bar), above))
 
 
 def _log_gain(z: Array) -> Array:

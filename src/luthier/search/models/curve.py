@@ -23,23 +23,32 @@ RIDGES = (0.3, 3.0, 30.0, 300.0)
 NARROWEST = 0.05
 """A feature that varied less in the past is not read more finely than this."""
 
+FINEST = 0.1
+"""Noise at which a task counts half in the regressions."""
+
+LEAST = 0.02
+"""No curve is foreseen more exactly than this."""
+
 PAST_WORTH = 8
 """Finished curves of the present task that its errors count as much as those of all past tasks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Finished curves of one task, and what was expected of each configuration beforehand (N,)."""
+    """Finished curves of one task, what was expected of each configuration beforehand (N,), and the
+    deviation of a measurement there."""
 
     courses: tuple[Course, ...]
     priors: Array
+    noise: float
 
 
 @dataclass(frozen=True, eq=False)
 class Rung:
     """The regression at one unit: gain still to come on standardised features.
 
-    `within` is the deviation of a single curve; `shift` and `doubt` are mean and deviation of what
+    `within` is the deviation of a single curve beyond the noise of its measurement; `shift` and
+    `doubt` are mean and deviation of what
     all curves of the present task have in common.
     """
 
@@ -74,10 +83,10 @@ class PooledCurves:
             further = self._at(above, seen, prior, noise)
             mean += share * (further[0] - mean)
             deviation += share * (further[1] - deviation)
-        return mean, max(noise, deviation)
+        return mean, math.hypot(noise, deviation)
 
     def _at(self, unit: int, seen: Course, prior: float, noise: float) -> tuple[float, float]:
-        return (seen.last, noise) if unit >= UNITS else self.rungs[unit].final(seen, prior)
+        return (seen.last, 0.0) if unit >= UNITS else self.rungs[unit].final(seen, prior)
 
     def on_task(self, known: Curves) -> PooledCurves:
         """The same, moved to what the present task's own finished curves showed.
@@ -106,17 +115,21 @@ def pooled_curves(tasks: Sequence[Curves]) -> PooledCurves | None:
 
 
 def _rung(unit: int, tasks: Sequence[Curves]) -> Rung:
-    """The regression at a unit. Its prior precision and its errors come from leaving out tasks."""
+    """The regression at a unit. Its prior precision and its errors come from leaving out tasks.
+
+    A task counts by how exactly it was measured: a few rows, or scores near 1, tell less.
+    """
     parts = [_table(unit, t) for t in tasks]
+    trust = [(FINEST / math.hypot(FINEST, t.noise)) ** 2 for t in tasks]
     rows = np.vstack([p[0] for p in parts])
     center, spread = rows.mean(0), np.maximum(rows.std(0), NARROWEST)
     grams, sums = [], []
     blocks = []
-    for table, gains in parts:
+    for (table, gains), weight in zip(parts, trust, strict=True):
         block = np.column_stack([np.ones(len(table)), (table - center) / spread])
         blocks.append((block, gains))
-        grams.append(block.T @ block)
-        sums.append(block.T @ gains)
+        grams.append(weight * block.T @ block)
+        sums.append(weight * block.T @ gains)
     gram, total = np.sum(grams, axis=0), np.sum(sums, axis=0)
     tried = []
     for ridge in RIDGES:
@@ -125,10 +138,11 @@ def _rung(unit: int, tasks: Sequence[Curves]) -> Rung:
             gains - block @ np.linalg.solve(gram - g + added, total - s)
             for (block, gains), g, s in zip(blocks, grams, sums, strict=True)
         ]
-        tried.append((float(np.mean([np.mean(e**2) for e in errors])), ridge, errors))
+        lost = [w * np.mean(e**2) for w, e in zip(trust, errors, strict=True)]
+        tried.append((float(np.sum(lost)), ridge, errors))
     _, ridge, errors = min(tried, key=lambda found: found[0])
     cover = np.linalg.inv(gram + ridge * np.diag([0.01, 1, 1, 1, 1]))
-    within, between = _parts(errors)
+    within, between = _parts(errors, [t.noise for t in tasks], trust)
     return Rung(center, spread, cover @ total, cover, within, 0.0, between)
 
 
@@ -139,19 +153,24 @@ def _table(unit: int, task: Curves) -> tuple[Array, Array]:
     return np.asarray(rows), np.asarray(gains)
 
 
-def _parts(errors: Sequence[Array]) -> tuple[float, float]:
-    """Deviations within a task and between tasks; every task counts the same."""
-    within = float(np.mean([e.var(ddof=1) for e in errors]))
-    means = float(np.mean([e.mean() ** 2 for e in errors]))
-    chance = within * float(np.mean([1 / len(e) for e in errors]))
-    return math.sqrt(max(within, 1e-8)), math.sqrt(max(means - chance, 1e-8))
+def _parts(
+    errors: Sequence[Array], noise: Sequence[float], trust: Sequence[float]
+) -> tuple[float, float]:
+    """Deviations within a task and between tasks, beyond the noise of measurements."""
+    own = [e.var(ddof=1) - n**2 for e, n in zip(errors, noise, strict=True)]
+    within = max(float(np.average(own, weights=trust)), LEAST**2)
+    level = [e.mean() ** 2 - (within + n**2) / len(e) for e, n in zip(errors, noise, strict=True)]
+    between = max(float(np.average(level, weights=trust)), LEAST**2)
+    return math.sqrt(within), math.sqrt(between)
 
 
 def _shifted(unit: int, rung: Rung, known: Curves) -> Rung:
     pairs = zip(known.courses, known.priors, strict=True)
     errors = np.asarray([c.last - rung.final(c.upto(unit), float(p))[0] for c, p in pairs])
-    trust = rung.doubt**2 / (rung.doubt**2 + rung.within**2 / len(errors))
+    single = rung.within**2 + known.noise**2
+    trust = rung.doubt**2 / (rung.doubt**2 + single / len(errors))
     shift, doubt = trust * float(errors.mean()), math.sqrt((1 - trust) * rung.doubt**2)
-    squares = PAST_WORTH * rung.within**2 + float(((errors - shift) ** 2).sum())
-    within = math.sqrt(squares / (PAST_WORTH + len(errors)))
+    squares = PAST_WORTH * single + float(((errors - shift) ** 2).sum())
+    within = squares / (PAST_WORTH + len(errors)) - known.noise**2
+    within = math.sqrt(max(within, LEAST**2))
     return replace(rung, within=within, shift=shift, doubt=doubt)

@@ -14,12 +14,12 @@ from luthier.search.history.record import TaskRecord
 from luthier.search.models.affinity import affinities
 from luthier.search.models.course import Course, Forecast, course
 from luthier.search.models.curve import Curves, PooledCurves, pooled_curves
-from luthier.search.models.fitting import UNSEEN, fit, location
+from luthier.search.models.fitting import UNSEEN, fit
 from luthier.search.models.gp import Observed
 from luthier.search.models.matern import Kernel
 from luthier.search.models.past import PastModel
 from luthier.search.models.posterior import Belief
-from luthier.search.models.powerlaw import LastValue, PowerLaw
+from luthier.search.models.powerlaw import AsFinished, LastValue, PowerLaw
 from luthier.search.models.transfer import Library, blend, library
 from luthier.search.models.values import NEVER, belief, own_noise, sunk
 from luthier.search.scale import Scale
@@ -167,14 +167,15 @@ class FreezeThaw:
         if not self.curve:
             return LastValue()
         ended = [place for place, c in enumerate(courses) if c.finished]
-        known = Curves(tuple(courses[p] for p in ended), priors[ended])
+        noise = [own_noise(self.scale, courses[p].score, self.rows) for p in ended]
+        known = Curves(
+            tuple(courses[p] for p in ended), priors[ended], float(np.mean(noise or [0.0]))
+        )
         if self._pool is not None:
             return self._pool.on_task(known)
         if not ended:
             return PowerLaw() if self._library.models else PowerLaw(UNSEEN[0])
-        finals = np.asarray([c.last for c in known.courses]) - known.priors
-        level, width = location(finals, np.full(len(finals), SUNK))
-        return PowerLaw(level, 2 * width)
+        return AsFinished(known.courses)
 
 
 def _pool(models: Sequence[PastModel], scores_are_shares: bool) -> PooledCurves | None:
@@ -203,4 +204,6 @@ def _curves(model: PastModel, models: Sequence[PastModel]) -> Curves:
     alike = alike * np.asarray([m.quality for m in others])
     kept = [place for place, weight in enumerate(alike) if weight > 0]
     before = Library(tuple(others[p] for p in kept), alike[kept], 0)
-    return Curves(tuple(found), before.before(model.projected.seen.inputs[rows]))
+    noise = [own_noise(record.scale, c.score, record.rows) for c in found]
+    priors = before.before(model.projected.seen.inputs[rows])
+    return Curves(tuple(found), priors, float(np.mean(noise or [0.0])))

@@ -78,3 +78,25 @@ def _grid() -> tuple[Array, Array, Array]:
         np.concatenate([power, power]),
         np.concatenate([(1 - FALLING) * weight, FALLING * weight]),
     )
+
+
+LIKE = 0.5
+"""How far the gain still to come may differ from that of finished curves, as a part of it."""
+
+LIKE_WORTH = 2.0
+"""Finished curves that this expectation is worth."""
+
+
+@dataclass(frozen=True, eq=False)
+class AsFinished:
+    """Without past tasks: a curve gains from here what the finished curves of its task gained."""
+
+    finished: tuple[Course, ...]
+
+    def final(self, seen: Course, prior: float, noise: float) -> tuple[float, float]:
+        """Mean and deviation of the end."""
+        gains = np.asarray([c.last - c.value(seen.unit) for c in self.finished])
+        mean = float(gains.mean())
+        squares = float(((gains - mean) ** 2).sum()) + LIKE_WORTH * (LIKE * mean) ** 2
+        spread = math.sqrt(squares / (len(gains) - 1 + LIKE_WORTH))
+        return seen.last + mean, math.hypot(noise, spread)
