@@ -25,6 +25,7 @@ from luthier.stages.page.checks import behaviour_part, evidence_lines, poison_pa
 from luthier.stages.page.data import Cost, Curve, FastPath, Histogram, Mistake, ReportData, Sample
 from luthier.stages.page.filters import filters_part
 from luthier.stages.page.privacy import privacy_part
+from luthier.stages.page.robustness import robustness_part
 from luthier.stages.page.search import SearchPart, search_part
 from luthier.stages.parts.environment import environment
 from luthier.stages.report_page import render
@@ -104,6 +105,7 @@ def _data(
         poison=poison_part(seen) if (seen := trained.safety.get("poison")) else None,
         behaviour=behaviour_part(moved) if (moved := trained.safety.get("battery")) else None,
         filters=filters_part(told) if (told := trained.safety.get("filters")) else None,
+        robustness=robustness_part(met) if (met := trained.safety.get("robustness")) else None,
     )
 
 

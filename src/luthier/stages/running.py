@@ -24,6 +24,7 @@ from luthier.stages.parts.pinning import pin_recipe
 from luthier.stages.parts.prefix import drop_prefix
 from luthier.stages.reporting import Spent, report
 from luthier.stages.safety import checks
+from luthier.stages.safety.attacking.checked import attacked
 from luthier.stages.safety.evidence import write_evidence
 from luthier.stages.training import Trained, memory_advice, state_key, train
 from luthier.stages.workshop import Workshop, plan_of, set_up
@@ -110,6 +111,7 @@ def _work(
         with memory_advice(shop, "the last evaluation"):
             found = evaluate_stage(shop, trained, progress)
             checks.after(shop, trained, suspected, progress)
+            attacked(shop, trained, found.exam, Artefacts(store.folder), progress)
         keep(shop)
         if record is None:
             return _leave(folder, shop, time.perf_counter() - started)

@@ -11,6 +11,7 @@ from luthier.core.errors import CheckRun
 from luthier.stages.page.checks import BehaviourPart, EvidenceLine, PoisonPart
 from luthier.stages.page.filters import FiltersPart
 from luthier.stages.page.privacy import PrivacyPart
+from luthier.stages.page.robustness import RobustnessPart
 from luthier.stages.page.search import SearchPart
 from luthier.stages.page.strict import STRICT, Number
 
@@ -172,6 +173,7 @@ class ReportData:
     behaviour: BehaviourPart | None = None
     privacy: PrivacyPart | None = None
     filters: FiltersPart | None = None
+    robustness: RobustnessPart | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""

@@ -141,10 +141,10 @@ class _Untouched:
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         tuned = self.tuned
+        # What the defence undoes before the tokenizer is still seen by a reader.
+        contract = replace(tuned.contract, canonical=None)
         with untouched(tuned.network, tuned.base) as plain:
-            return NetworkVictim(plain, tuned.head, tuned.contract, pad_id(tuned.base)).vectors(
-                texts
-            )
+            return NetworkVictim(plain, tuned.head, contract, pad_id(tuned.base)).vectors(texts)
 
 
 def _rows(
