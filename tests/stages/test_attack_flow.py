@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from stage_place import Place
+from stage_place import Place, is_whole
 
 from luthier.core.errors import CheckRun, FixRecipe
+from luthier.core.types import Interval
+from luthier.evaluate.interval import Comparison
 from luthier.stages import api
+from luthier.stages.safety.attacking.attack import Asked
+from luthier.stages.safety.attacking.checked import Targets
+from luthier.stages.safety.attacking.harden import WORDS, _told, fitting
 
 CHECKED = {
     "safety.adversarial.kind": "words",
@@ -55,9 +61,57 @@ def test_a_run_tells_how_it_stands_under_attack(place: Place) -> None:
     assert status["attacked: evasion with a stated number of queries"] == "measured"
 
 
+def test_a_run_is_trained_again_against_what_was_found(place: Place) -> None:
+    asked = {"safety.checks.harden": True, "safety.checks.margin": 0.001, "train.max_steps": 12}
+    result = place.run({**ATTACKED, **asked, "safety.checks.rows": 30})
+    told = json.loads((result.path / "safety.json").read_text(encoding="utf-8"))["robustness"]
+    made = told["harden"]
+    assert made["defence"] in ("words", "canonicalise")
+    assert [b["rows"] for b in made["before"]] == [a["rows"] for a in made["after"]]
+    recipe = json.loads((result.path / "recipe.json").read_text(encoding="utf-8"))
+    assert (recipe["safety"]["adversarial"] is not None) is made["accepted"]
+    contract = json.loads((result.path / "model" / "contract.json").read_text(encoding="utf-8"))
+    assert ("canonical" in contract) is made["accepted"]
+    assert "Hardening" in result.report.read_text(encoding="utf-8")
+    assert is_whole(place.store.find(result.run))
+    assert not (result.path / "harden").exists()
+    assert len(list(api.predict(result.run, [{"text": "my loan"}], place.store))) == 1
+    assert {a["attack"] for a in told["attacks"]} == {a["attack"] for a in made["after"]}
+
+
+@pytest.mark.parametrize(
+    ("low", "gain", "accepted"), [(-0.01, 0.2, True), (-0.03, 0.2, False), (0.0, 0.0, False)]
+)
+def test_hardening_is_kept_when_it_pays_and_quality_holds(
+    low: float, gain: float, accepted: bool
+) -> None:
+    clean = Comparison("accuracy", 0.9, 0.9, Interval(0.0, low, 0.02), 0.5, "McNemar exact")
+    attacked = Targets(("a",), (0,), Asked())
+    before, after = _found(words=0.4, typos=0.5), _found(words=0.4 + gain, typos=0.5)
+    assert _told(attacked, before, after, clean, 0.02)["accepted"] is accepted
+
+
+def test_the_defence_fits_what_was_found(place: Place) -> None:
+    plain = place.recipe({"safety.checks.harden": True})
+    assert fitting(plain, _found(words=0.5, invisible=0.5), 0.02) == WORDS
+    characters = fitting(plain, _found(words=0.9, invisible=0.5), 0.02)
+    assert characters is not None and characters.kind == "none" and characters.canonicalise
+    assert fitting(plain, _found(words=0.89, typos=0.3), 0.02) is None
+    assert fitting(place.recipe(CHECKED), _found(words=0.2), 0.02) is None
+
+
+def _found(**robust: float) -> list[dict[str, Any]]:
+    return [
+        {"attack": name, "accuracy": {"value": 0.9}, "robust_accuracy": {"value": value}}
+        for name, value in robust.items()
+    ]
+
+
 def test_what_does_not_go_together_is_refused(place: Place) -> None:
     private = {"safety.privacy.epsilon": 8, "safety.privacy.force": True}
     with pytest.raises(FixRecipe, match="not proved together"):
         place.run({**CHECKED, **private})
+    with pytest.raises(FixRecipe, match="harden"):
+        place.run({"safety.checks.harden": True, **private})
     with pytest.raises(CheckRun):
         api.attack("no-such-run", place.store)

@@ -25,6 +25,7 @@ from luthier.stages.parts.prefix import drop_prefix
 from luthier.stages.reporting import Spent, report
 from luthier.stages.safety import checks
 from luthier.stages.safety.attacking.checked import attacked
+from luthier.stages.safety.attacking.harden import harden
 from luthier.stages.safety.evidence import write_evidence
 from luthier.stages.training import Trained, memory_advice, state_key, train
 from luthier.stages.workshop import Workshop, plan_of, set_up
@@ -108,6 +109,9 @@ def _work(
         if record is None and not shop.network.in_parts:
             # Of several processes the first evaluates and writes; the others are done here.
             return _leave(folder, shop, time.perf_counter() - started)
+        if record:
+            with memory_advice(shop, "hardening"):
+                shop, trained = _harden(record, shop, trained, store, progress)
         with memory_advice(shop, "the last evaluation"):
             found = evaluate_stage(shop, trained, progress)
             checks.after(shop, trained, suspected, progress)
@@ -143,10 +147,30 @@ def _search(
             advice="start it without torchrun; tune.executor: ray uses more machines",
         )
     shop, trained = tune(shop, record, store, progress)
-    write_text(record.path / "recipe.yaml", dump_recipe(shop.recipe))
-    write_json(record.path / "recipe.json", shop.recipe.model_dump(mode="json"))
+    _write_recipe(record, shop)
     write_json(record.path / "search.json", trained.search)
     return shop, trained
+
+
+def _harden(
+    record: RunRecord, shop: Workshop, trained: Trained, store: Store, progress: Progress
+) -> tuple[Workshop, Trained]:
+    """The hardened model where it was asked for and accepted; the run's recipe becomes its own."""
+    made = harden(shop, trained, Artefacts(store.folder), progress)
+    if made.trained.interrupted:
+        raise ResumeLater(
+            f"run {record.id}",
+            "stopped by you while hardening; the first training is saved",
+            advice=f"luthier runs resume {record.id}",
+        )
+    if made.changed:
+        _write_recipe(record, made.shop)
+    return made.shop, made.trained
+
+
+def _write_recipe(record: RunRecord, shop: Workshop) -> None:
+    write_text(record.path / "recipe.yaml", dump_recipe(shop.recipe))
+    write_json(record.path / "recipe.json", shop.recipe.model_dump(mode="json"))
 
 
 def _leave(folder: Path, shop: Workshop, seconds: float) -> RunResult:
@@ -176,8 +200,7 @@ def _same_data(record: RunRecord | None, shop: Workshop) -> None:
 
 
 def _begin(record: RunRecord, shop: Workshop, store: Store) -> None:
-    write_text(record.path / "recipe.yaml", dump_recipe(shop.recipe))
-    write_json(record.path / "recipe.json", shop.recipe.model_dump(mode="json"))
+    _write_recipe(record, shop)
     write_json(record.path / "plan.json", plan_of(shop).as_dict())
     write_json(record.path / "data_report.json", shop.prepared.report.as_dict())
     store.set_facts(

@@ -22,5 +22,7 @@ class Checks(Section):
     """Queries an attack may spend on one text."""
     rows: int = Field(100, ge=10)
     """Test rows that are attacked."""
+    harden: bool = False
+    """Train again against what attacks on validation rows found, and keep it if quality holds."""
     margin: float = Field(0.02, gt=0, lt=1)
-    """How much worse a safety measure may get before the gate refuses."""
+    """How much worse a safety measure, or accuracy by hardening, may get before it is refused."""

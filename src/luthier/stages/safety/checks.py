@@ -6,6 +6,7 @@ from typing import Any
 
 from luthier.core.progress import Progress
 from luthier.recipe.safety.checks import Checks
+from luthier.stages.safety.attacking.harden import refuse_hardening
 from luthier.stages.safety.battery import compare
 from luthier.stages.safety.poison import look, search
 from luthier.stages.training import Trained
@@ -15,8 +16,9 @@ from luthier.stages.workshop import Workshop
 def before(shop: Workshop, progress: Progress) -> dict[str, Any]:
     """What is found before training; empty when no check was asked for.
 
-    Raises: FreeDisk.
+    Raises: FreeDisk; FixRecipe for hardening that is not possible.
     """
+    refuse_hardening(shop)
     section = _section(shop)
     if section is None or not section.poison:
         return {}

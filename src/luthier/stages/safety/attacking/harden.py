@@ -1,0 +1,179 @@
+"""`safety.checks.harden`: what attacks find leads to training against it, kept when it pays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from luthier.core.errors import FixRecipe
+from luthier.core.progress import Progress
+from luthier.core.types import Interval
+from luthier.evaluate.interval import Comparison, paired
+from luthier.evaluate.predictions import Predictions
+from luthier.recipe.recipe import Recipe
+from luthier.recipe.safety.adversarial import Adversarial
+from luthier.recipe.safety.checks import Checks
+from luthier.stages.parts.answers import Exam, score_all, to_predictions
+from luthier.stages.safety.attacking.checked import Targets, summaries, targets, unfit
+from luthier.stages.training import Trained, train
+from luthier.stages.workshop import Workshop, furnish
+from luthier.store.artefacts import Artefacts
+from luthier.train.world import World
+
+PLACE = "safety.checks.harden"
+WORDS = Adversarial(kind="words", radius=0.15, weight=1.0)
+CHARACTERS = Adversarial(kind="none")
+
+
+@dataclass(frozen=True)
+class Hardened:
+    """The workshop and the training that a run goes on with."""
+
+    shop: Workshop
+    trained: Trained
+    changed: bool = False
+
+
+def refuse_hardening(shop: Workshop) -> None:
+    """Raises: FixRecipe for a run that asks for hardening and cannot have it."""
+    section = _section(shop)
+    if section is None or not section.harden:
+        return
+    why = unfit(shop)
+    if World.join().size > 1:
+        why = why or "several processes train"
+    if shop.recipe.safety is not None and shop.recipe.safety.privacy is not None:
+        why = why or "training against attacks is not proved together with safety.privacy"
+    if len(shop.prepared.splits.validation) == 0:
+        why = why or "without validation rows nothing tells whether quality holds"
+    if why:
+        raise FixRecipe(PLACE, why, advice="leave it out")
+
+
+def harden(shop: Workshop, trained: Trained, artefacts: Artefacts, progress: Progress) -> Hardened:
+    """Attacks validation rows, trains again against what turned them, and attacks again.
+
+    The second model is taken when its accuracy on the validation rows is, by the paired interval,
+    at most `checks.margin` lower, and more attacked rows stay right. The test rows play no part.
+
+    Raises: every error of training.
+    """
+    section = _section(shop)
+    if section is None or not section.harden:
+        return Hardened(shop, trained)
+    found = targets(shop, section, _exam(shop))
+    before = summaries(shop, found, artefacts, progress)
+    defence = fitting(shop.recipe, before, section.margin)
+    if defence is None:
+        words = ["Nothing was hardened: no attack turned answers that a defence at hand undoes."]
+        _tell(trained, {"accepted": False, "words": words})
+        return Hardened(shop, trained)
+    folder = shop.folder / "harden"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    recipe = _defended(shop.recipe, defence)
+    second = furnish(recipe, shop.prepared, folder, artefacts, progress)
+    retrained = train(second, progress)
+    shutil.rmtree(folder, ignore_errors=True)
+    if retrained.interrupted:
+        return Hardened(shop, retrained)
+    after = summaries(second, found, artefacts, progress)
+    clean = _clean(shop, second)
+    told = _told(found, before, after, clean, section.margin)
+    told["defence"] = defence.kind if defence.kind != "none" else "canonicalise"
+    told["seconds"] = [round(t.state.seconds, 2) for t in (trained, retrained)]
+    told["words"] = _words(told, section.margin)
+    retrained.safety = dict(trained.safety)
+    kept = Hardened(replace(second, folder=shop.folder), retrained, True)
+    chosen = kept if told["accepted"] else Hardened(shop, trained)
+    _tell(chosen.trained, told)
+    return chosen
+
+
+def fitting(
+    recipe: Recipe, found: Sequence[Mapping[str, Any]], margin: float
+) -> Adversarial | None:
+    """The defence against the attacks that cost more than `margin` of accuracy; None without one,
+    or when the recipe has it already."""
+    fallen = {
+        one["attack"]
+        for one in found
+        if one["accuracy"]["value"] - one["robust_accuracy"]["value"] > margin
+    }
+    has = recipe.safety.adversarial if recipe.safety else None
+    if "words" in fallen and (has is None or has.kind == "none"):
+        return WORDS
+    if fallen & {"invisible", "lookalikes"} and (has is None or not has.canonicalise):
+        return CHARACTERS if has is None else has.model_copy(update={"canonicalise": True})
+    return None
+
+
+def _defended(recipe: Recipe, defence: Adversarial) -> Recipe:
+    assert recipe.safety is not None
+    safety = recipe.safety.model_copy(update={"adversarial": defence})
+    fast = recipe.fast.model_copy(update={"prefix_cache": "off", "pack": "off"})
+    return recipe.model_copy(update={"safety": safety, "fast": fast})
+
+
+def _clean(first: Workshop, second: Workshop) -> Comparison:
+    old, new = (_answers(shop) for shop in (first, second))
+    section = first.recipe.evaluate
+    return paired(old, new, ["accuracy"], section.draws, section.seed)["accuracy"]
+
+
+def _answers(shop: Workshop) -> Predictions:
+    exam = _exam(shop)
+    scores = score_all(shop.network, shop.head, exam)
+    return to_predictions(shop.task, shop.head.labels, exam, scores)
+
+
+def _told(
+    found: Targets,
+    before: Sequence[Mapping[str, Any]],
+    after: Sequence[Mapping[str, Any]],
+    clean: Comparison,
+    margin: float,
+) -> dict[str, Any]:
+    gained = [
+        new["robust_accuracy"]["value"] - old["robust_accuracy"]["value"]
+        for old, new in zip(before, after, strict=True)
+    ]
+    return {
+        "accepted": clean.difference.low >= -margin and sum(gained) > 0,
+        "rows": len(found.texts),
+        "before": list(before),
+        "after": list(after),
+        "clean": _three(clean.difference) | {"p_value": clean.p_value, "test": clean.test},
+        "gained": sum(gained) / len(gained),
+    }
+
+
+def _words(told: Mapping[str, Any], margin: float) -> list[str]:
+    clean, (first, second) = told["clean"], told["seconds"]
+    verdict = "The hardened model was kept." if told["accepted"] else "The first model was kept."
+    return [
+        f"Training again with {told['defence']!r} as the defence kept {100 * told['gained']:+.1f} "
+        f"points of attacked validation rows right, over all attacks.",
+        f"Accuracy on clean validation rows moved by {100 * clean['value']:+.1f} points "
+        f"({100 * clean['low']:+.1f} to {100 * clean['high']:+.1f}, {clean['test']}); at most "
+        f"{100 * margin:g} may be lost. {verdict}",
+        f"Training took {first:.1f} seconds at first and {second:.1f} with the defence.",
+    ]
+
+
+def _three(found: Interval) -> dict[str, Any]:
+    return {"value": found.value, "low": found.low, "high": found.high}
+
+
+def _tell(trained: Trained, told: dict[str, Any]) -> None:
+    trained.safety["robustness"] = {"harden": told}
+
+
+def _exam(shop: Workshop) -> Exam:
+    return shop.exam(shop.encoded, shop.part(shop.prepared.splits.validation))
+
+
+def _section(shop: Workshop) -> Checks | None:
+    return shop.recipe.safety.checks if shop.recipe.safety else None
