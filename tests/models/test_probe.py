@@ -11,7 +11,6 @@ from luthier.models import probe
 from luthier.models.probe import (
     ProbeResult,
     best_precision,
-    has_small_products,
     known_precision,
     load_probe,
     may_have_cuda,
@@ -76,34 +75,16 @@ def test_best_precision(
 ) -> None:
     results = results_of(**dict(zip(probe.DTYPES, speeds, strict=True)))
     monkeypatch.setattr(probe, "probe_precision", lambda device: results)
-    monkeypatch.setattr(probe, "has_small_products", lambda: True)
-    assert known_precision("cpu", tmp_path) is None
-    assert best_precision("cpu", tmp_path) == best
-    assert known_precision("cpu", tmp_path) == best
+    assert known_precision("cuda", tmp_path) is None
+    assert best_precision("cuda", tmp_path) == best
+    assert known_precision("cuda", tmp_path) == best
 
 
-@pytest.mark.parametrize(
-    ("told", "has"),
-    [
-        ("flags : fpu avx2 avx512f", False),
-        ("flags : fpu avx2 avx512_bf16", True),
-        ("flags : fpu amx_fp16", True),
-        ("Features : fp asimd", True),
-        ("", True),
-    ],
-)
-def test_products_of_small_numbers(monkeypatch: pytest.MonkeyPatch, told: str, has: bool) -> None:
-    monkeypatch.setattr(probe, "_processor", lambda: told)
-    assert has_small_products() is has
-
-
-def test_without_small_products_nothing_is_measured(
+def test_on_a_processor_nothing_is_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(probe, "has_small_products", lambda: False)
     monkeypatch.setattr(probe, "probe_precision", lambda device: pytest.fail("it was measured"))
     assert known_precision("cpu", tmp_path) == best_precision("cpu", tmp_path) == "float32"
-    assert known_precision("cuda", tmp_path) is None
 
 
 @pytest.mark.parametrize(
