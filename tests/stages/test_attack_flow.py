@@ -39,6 +39,12 @@ def test_a_hardened_run_is_attacked_and_sees_through_characters(place: Place) ->
     assert answers[0] == answers[1]
     contract = json.loads((result.path / "model" / "contract.json").read_text(encoding="utf-8"))
     assert contract["canonical"] == 1
+    made = api.certify(result.run, place.store, draws=30, rows=8)
+    assert made == json.loads((result.path / "certificate.json").read_text(encoding="utf-8"))
+    certain = [made["certified"][str(r)]["value"] for r in range(len(made["certified"]))]
+    assert certain == sorted(certain, reverse=True)
+    assert made["rows"] == 8
+    assert is_whole(place.store.find(result.run))
     with pytest.raises(FixRecipe, match="did you mean 'words'"):
         api.attack(result.run, place.store, attacks=["word"])
 

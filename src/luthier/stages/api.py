@@ -183,6 +183,29 @@ def attack(
     return attack_stage(opened.find(run), opened, asked, Path.cwd(), progress or Silence())
 
 
+def certify(
+    run: str,
+    store: Store | None = None,
+    progress: Progress | None = None,
+    *,
+    draws: int = 200,
+    rows: int = 100,
+    data: str | None = None,
+) -> dict[str, Any]:
+    """Accuracy of a tuned classifier that so many exchanged words provably cannot lower, when it
+    votes over `draws` masked copies of a text; kept as certificate.json of the run.
+
+    Raises: CheckRun for a run that is no finished classifier.
+    """
+    from luthier.stages.safety.attacking.attack import Asked
+    from luthier.stages.safety.attacking.certify import certificate
+    from luthier.store.store import Store
+
+    opened = store or Store.open()
+    asked = Asked(rows=rows, data=data)
+    return certificate(opened.find(run), asked, draws, Path.cwd(), progress or Silence())
+
+
 def _load(recipe: Given, base_folder: Path | None) -> tuple[Recipe, Path]:
     if isinstance(recipe, Recipe):
         return recipe, base_folder or Path.cwd()

@@ -31,21 +31,38 @@ def attack(
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Labelled rows to attack.")
     ] = None,
+    certify: Annotated[
+        int | None,
+        typer.Option(
+            "--certify",
+            metavar="N",
+            min=20,
+            help="Attack nothing; certify answers by a vote over N masked copies of each text.",
+        ),
+    ] = None,
 ) -> None:
     """Attack a tuned classifier and say how often it gives way."""
     with settings.listener() as listener:
         listener.start("load the libraries")
         from luthier.stages import api
 
-        told = api.attack(
-            run, settings.open_store(), listener, attacks=attacks, queries=queries, rows=rows,
-            data=data,
-        )  # fmt: skip
+        store = settings.open_store()
+        if certify is not None:
+            told = api.certify(run, store, listener, draws=certify, rows=rows, data=data)
+        else:
+            told = api.attack(
+                run, store, listener, attacks=attacks, queries=queries, rows=rows, data=data
+            )
     if settings.json:
         answer(told)
         return
-    for found in told["attacks"]:
+    for found in told.get("attacks", ()):
         print(_line(found))
+    for exchanged, share in told.get("certified", {}).items():
+        print(
+            f"{exchanged} words exchanged: right for certain {share['value']:.3f} "
+            f"[{share['low']:.3f}, {share['high']:.3f}], {told['rows']} rows"
+        )
 
 
 def _line(found: dict[str, object]) -> str:

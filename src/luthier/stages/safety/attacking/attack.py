@@ -61,6 +61,22 @@ def attack(
     FixData for a file without usable rows.
     """
     refuse_unknown(asked.attacks)
+    tuned, texts, truths = target_of(record, asked, base_folder, progress)
+    lexicon = lexicon_of(tuned.base, Artefacts(store.folder), progress)
+    found = attack_rows(tuned, lexicon, texts, truths, asked, progress)
+    told = {"run": record.id, "attacks": found}
+    write_json(record.path / FILE, told)
+    Manifest.write(record.path)
+    return told
+
+
+def target_of(
+    record: RunRecord, asked: Asked, base_folder: Path, progress: Progress
+) -> tuple[Tuned, list[str], list[int]]:
+    """The tuned model of a run, and the texts to attack with their true classes.
+
+    Raises: CheckRun for a run that is no finished classifier; FixData for a file without rows.
+    """
     if record.status != "finished":
         raise CheckRun(
             f"run {record.id}", f"it is {record.status}", "a finished run",
@@ -69,13 +85,7 @@ def attack(
     if record.task != Task.CLASSIFY.value:
         raise CheckRun(f"run {record.id}", f"its task is {record.task}", "a run that classifies")
     tuned = open_tuned(record.path, progress)
-    texts, truths = _rows(record, tuned, asked, base_folder, progress)
-    lexicon = lexicon_of(tuned.base, Artefacts(store.folder), progress)
-    found = attack_rows(tuned, lexicon, texts, truths, asked, progress)
-    told = {"run": record.id, "attacks": found}
-    write_json(record.path / FILE, told)
-    Manifest.write(record.path)
-    return told
+    return tuned, *_rows(record, tuned, asked, base_folder, progress)
 
 
 def refuse_unknown(names: Sequence[str]) -> None:
