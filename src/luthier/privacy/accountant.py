@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq
 
 from luthier.core.errors import FixRecipe
 from luthier.privacy.event import LEAST_NOISE, Event, Sampled
@@ -113,6 +112,9 @@ def calibrate(epsilon: float, delta: float, rate: float, steps: int) -> float:
                 "epsilon", f"no noise keeps {steps} updates within {epsilon:g}",
                 advice="take fewer updates, a smaller batch or a larger epsilon",
             )  # fmt: skip
+    # Here and not above: plans load no scipy.
+    from scipy.optimize import brentq
+
     noise = math.exp(brentq(excess, low, high, xtol=2e-4))
     while total([Sampled(noise, rate, steps)], delta) > epsilon:
         noise *= 1.0003

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from luthier.privacy.event import Bounded, Event, Sampled
 
@@ -119,6 +118,8 @@ def _masses(edges: FloatArray, mean: float, noise: float) -> tuple[FloatArray, f
     Differences are taken in the nearer tail, where they are exact.
     """
     scaled = (edges - mean) / noise
+    from scipy.special import ndtr
+
     below, above = ndtr(scaled), ndtr(-scaled)
     inner = np.where(scaled[:-1] > 0, above[:-1] - above[1:], below[1:] - below[:-1])
     return np.maximum(inner, 0), float(below[0]), float(above[-1])

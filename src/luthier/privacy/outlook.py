@@ -13,9 +13,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from scipy.optimize import brentq
-from scipy.special import ndtr
-
 HALF, POWER, OFF = 1.37, 1.62, 0.10
 """The blur at which half is lost, how steeply, and how far nine of ten records lay off."""
 
@@ -102,6 +99,9 @@ def _rough(epsilon: float, delta: float, shape: Shape) -> float:
 
 def _strength(epsilon: float, delta: float) -> float:
     """The shift between two normals that (epsilon, delta) allows."""
+
+    from scipy.optimize import brentq
+    from scipy.special import ndtr
 
     def excess(log_shift: float) -> float:
         shift = math.exp(log_shift)
