@@ -1,0 +1,157 @@
+"""What training against attacks is worth and what it costs; see README.md.
+
+    python bench/robustness/run.py [--quick] [--arms plain words]
+
+Each arm is kept in work/, so that a run that was stopped goes on. --quick trains on few rows,
+attacks few, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
+
+import numpy as np  # noqa: E402
+from arms import Size, measure  # noqa: E402
+from ledger import commit, machine  # noqa: E402
+
+DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
+SET = "snips"
+ARMS: dict[str, dict[str, Any] | None] = {
+    "plain": None,
+    "words": {"kind": "words", "radius": 0.25, "weight": 1.0},
+    "freelb": {"kind": "freelb", "radius": 0.1, "steps": 1, "canonicalise": False},
+}
+FULL, QUICK = Size(600, 3.0, 700, 60, 1000, 40), Size(64, 1.0, 60, 8, 60, 10)
+QUESTION = (
+    "How many more answers stay right under attack when words were exchanged in training, and "
+    "what does it cost?"
+)
+
+
+def kept(arm: str, size: Size, work: Path | None) -> dict[str, Any]:
+    """What an arm measured, from work/ where it is there already."""
+    file = work / f"{SET}-{arm}.json" if work else None
+    asked = {"adversarial": ARMS[arm], "size": asdict(size)}
+    if file is not None and file.is_file():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if found["asked"] == asked:
+            return found
+    found = {"asked": asked} | measure(DATA / SET, ARMS[arm], size)
+    if file is not None:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(found), encoding="utf-8")
+    robust = {name: share(rows) for name, rows in found["held"].items()}
+    print(arm, round(found["seconds"], 1), np.mean(found["right"]), robust, flush=True)
+    return found
+
+
+def paired(ours: list[bool], theirs: list[bool]) -> tuple[float, list[float]]:
+    """Difference of two shares on the same rows in points, with a bootstrap interval."""
+    apart = np.asarray(ours, float) - np.asarray(theirs, float)
+    dice = np.random.default_rng(0)
+    means = apart[dice.integers(0, len(apart), (2000, len(apart)))].mean(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return round(100 * float(apart.mean()), 2), [round(100 * float(x), 2) for x in (low, high)]
+
+
+def row(what: str, peer: str, ours: float, theirs: float | None, **more: Any) -> dict[str, Any]:
+    """A line of the table; a line without a demand is met."""
+    plain = {"ratio": None, "interval": None, "must": "reported", "aim": "—", "met": True}
+    return {"what": what, "peer": peer, "ours": ours, "theirs": theirs} | plain | more
+
+
+def rows_of(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table: robust accuracy, clean accuracy, cost and characters."""
+    mine, rows = found["words"], []
+    demands = {
+        "plain": {"must": "+15 points", "aim": "+25"},
+        "freelb": {"must": "reported", "aim": "—"},
+    }
+    for peer, demand in demands.items():
+        if peer not in found:
+            continue
+        gain, ends = paired(mine["held"]["words"], found[peer]["held"]["words"])
+        met = gain >= 15 or peer != "plain"
+        rows.append(
+            row(
+                f"right under exchanged words, {SET}, %", peer, held(mine, "words"),
+                held(found[peer], "words"), interval=ends, met=met, **demand,
+            )
+        )  # fmt: skip
+    loss, ends = paired(mine["right"], found["plain"]["right"])
+    rows.append(
+        row(
+            f"right on clean rows, {SET}, %", "plain", share(mine["right"]),
+            share(found["plain"]["right"]), interval=ends, must="at most 0.5 lost",
+            met=loss >= -0.5,
+        )
+    )  # fmt: skip
+    limits = {"words": 2.2, "freelb": None}
+    for arm, demand in ((a, d) for a, d in limits.items() if a in found):
+        ratio = found[arm]["seconds"] / found["plain"]["seconds"]
+        limit = {} if demand is None else {"must": f"at most {demand}x", "met": ratio <= demand}
+        took = [round(found[a]["seconds"], 1) for a in (arm, "plain")]
+        name = f"CPU seconds of the training stage, {arm}"
+        rows.append(row(name, "plain", *took, ratio=round(ratio, 2), **limit))
+    return rows + [_characters(found, kind) for kind in ("invisible", "lookalikes", "typos")]
+
+
+def _characters(found: dict[str, dict[str, Any]], kind: str) -> dict[str, Any]:
+    lost, theirs = (
+        round(share(found[arm]["before"]) - held(found[arm], kind), 2) for arm in ("words", "plain")
+    )
+    return row(
+        f"points lost to {kind}, {SET}", "plain", lost, theirs, must="at most 2", aim="1",
+        met=lost <= 2,
+    )  # fmt: skip
+
+
+def held(found: dict[str, Any], attack: str) -> float:
+    """Rows still answered rightly under an attack, in per cent."""
+    return share(found["held"][attack])
+
+
+def share(right: list[bool]) -> float:
+    """Share of true values in per cent."""
+    return round(100 * sum(right) / len(right), 2)
+
+
+def main() -> None:
+    """Runs every arm and writes results.json."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    chosen = parser.parse_args()
+    quick, arms = chosen.quick, sorted({"plain", "words", *chosen.arms}, key=list(ARMS).index)
+    work = None if quick else HERE / "work"
+    found = {arm: kept(arm, QUICK if quick else FULL, work) for arm in arms}
+    rows = rows_of(found)
+    result = {
+        "question": QUESTION,
+        "command": " ".join(["python bench/robustness/run.py --arms", *arms]),
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "commit": commit(),
+        "rows": rows,
+    }
+    print(json.dumps(rows, indent=1))
+    if not quick:
+        text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+        (HERE / "results.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
