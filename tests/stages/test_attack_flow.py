@@ -121,3 +121,16 @@ def test_what_does_not_go_together_is_refused(place: Place) -> None:
         place.run({"safety.checks.harden": True, **private})
     with pytest.raises(CheckRun):
         api.attack("no-such-run", place.store)
+
+
+@pytest.mark.parametrize(("radius", "may_begin"), [(0.1, False), (0.0, True)])
+def test_training_against_attacks_is_not_thrown_away_for_the_probe(
+    place: Place, radius: float, may_begin: bool
+) -> None:
+    place.run({"safety.adversarial": {"kind": "freelb", "radius": radius},
+               "train.learning_rate": 0.5})  # fmt: skip
+    record = place.store.find("last")
+    kept = json.loads((record.path / "best" / "best.json").read_text(encoding="utf-8"))
+    looked = {p.step for p in place.store.curve(record.id) if p.name == "validation accuracy"}
+    assert (0 in looked) == may_begin
+    assert may_begin or kept["step"] > 0

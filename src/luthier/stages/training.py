@@ -23,7 +23,7 @@ from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
-from luthier.stages.safety.attacking.adversarial import hardened
+from luthier.stages.safety.attacking.adversarial import against_attacks, hardened
 from luthier.stages.safety.privacy import set_up_privacy
 from luthier.stages.starting import StartGently, put_probe
 from luthier.stages.workshop import Workshop
@@ -103,6 +103,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         every=shop.timing.every,
         folder=shop.folder / "best",
         patience=shop.recipe.train.patience,
+        untrained=not against_attacks(shop.recipe),
     )
     watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps)]
     if private is not None:

@@ -27,6 +27,8 @@ class KeepBest:
 
     `metric` is the one that was asked for; when it is missing from a measurement that is an
     error, never a reason to use another. `reads_private` says that scores steer training.
+    Without `untrained` the state before the first update is not among the candidates: training
+    against attacks costs clean quality, and would be thrown away.
     """
 
     measure: Measure
@@ -39,6 +41,7 @@ class KeepBest:
     best_step: int = 0
     _misses: int = 0
     reads_private: bool = True
+    untrained: bool = True
 
     def begin(self, state: TrainingState) -> None:
         """Measures the state as it is, or takes up what an earlier call kept."""
@@ -51,7 +54,7 @@ class KeepBest:
             self._misses = sum(
                 1 for s, name, _ in state.curve if name == self._name and s > self.best_step
             )
-        elif state.step == 0:
+        elif state.step == 0 and self.untrained:
             self._look(state)
 
     def after(self, state: TrainingState, report: Report) -> Stop | None:

@@ -11,9 +11,16 @@ from luthier.models.adapter import lowest_trained
 from luthier.train.step import Objective
 
 if TYPE_CHECKING:
-    from luthier.stages.workshop import Workshop
+    from luthier.recipe.recipe import Recipe
+from luthier.stages.workshop import Workshop
 
 PLACE = "safety.adversarial"
+
+
+def against_attacks(recipe: Recipe) -> bool:
+    """Whether the recipe trains against disturbances at all."""
+    section = recipe.safety.adversarial if recipe.safety else None
+    return section is not None and section.kind != "none" and section.radius > 0
 
 
 def hardened(shop: Workshop, progress: Progress) -> Objective:
