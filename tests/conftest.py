@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,14 @@ def stories() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no model at {folder}; set LUTHIER_MODELS")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _rows_narrower_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bfloat16 kernel of bitsandbytes takes only rows of whole blocks; tiny models have
+    narrower ones, so tests use its other path."""
+    layers = sys.modules.get("bitsandbytes.nn.modules")
+    if layers is not None:
+        monkeypatch.setattr(layers, "has_avx512bf16", lambda: False)
+        kernels = sys.modules["bitsandbytes.backends.cpu.ops"]
+        monkeypatch.setattr(kernels, "has_avx512bf16", lambda: False)
