@@ -49,7 +49,7 @@ def test_a_quantised_base_is_smaller_and_says_nearly_the_same(llama: Path, bits:
     assert held.network.get_memory_footprint() < 0.75 * whole.network.get_memory_footprint()
     ids = torch.tensor([whole.tokenizer(sentences(1)[0]).input_ids])
     near, truth = _logits(held.network, ids), _logits(whole.network, ids)
-    assert 0 < float((near - truth).norm() / truth.norm()) < {"8bit": 0.1, "4bit": 0.6}[bits]
+    assert 0 < float((near - truth).norm() / truth.norm()) < {"8bit": 0.1, "4bit": 0.7}[bits]
 
 
 @needs_package
