@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -44,12 +44,11 @@ def stories() -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _rows_narrower_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def whole_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bfloat16 kernel of bitsandbytes takes only rows of whole blocks; tiny models have
-    narrower ones, so tests use its other path."""
-    layers = sys.modules.get("bitsandbytes.nn.modules")
-    if layers is not None:
-        monkeypatch.setattr(layers, "has_avx512bf16", lambda: False)
-        kernels = sys.modules["bitsandbytes.backends.cpu.ops"]
-        monkeypatch.setattr(kernels, "has_avx512bf16", lambda: False)
+    narrower ones, so their tests use its other path on processors that have both."""
+    for name in ("bitsandbytes.nn.modules", "bitsandbytes.backends.cpu.ops"):
+        if importlib.util.find_spec("bitsandbytes") is not None:
+            module = importlib.import_module(name)
+            monkeypatch.setattr(module, "has_avx512bf16", lambda: False)

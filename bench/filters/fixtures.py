@@ -77,7 +77,7 @@ SECRETS = {
     "buildkite": lambda m: "bkua_" + m.d(HEX, 40),
     "openai": lambda m: "sk-proj-" + m.d(URL, 74) + "T3BlbkFJ" + m.d(URL, 74),
     "openai_old": lambda m: "sk-" + m.d(ALNUM, 20) + "T3BlbkFJ" + m.d(ALNUM, 20),
-    "anthropic": lambda m: "sk-ant-api03-" + m.d(URL, 93) + "AA",
+    "sk-ant": lambda m: "sk-ant-api03-" + m.d(URL, 93) + "AA",
     "openrouter": lambda m: "sk-or-v1-" + m.d(HEX, 64),
     "huggingface": lambda m: "hf_" + m.d(string.ascii_letters, 34),
     "replicate": lambda m: "r8_" + m.d(ALNUM, 37),

@@ -15,6 +15,8 @@ from luthier.models import quantized
 from luthier.models.base import BaseSpec, load_base
 from tiny import Bench, losses_of, make_bench, sentences
 
+pytestmark = pytest.mark.usefixtures("whole_blocks")
+
 needs_package = pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None,
     reason="the package bitsandbytes is not installed: pip install 'luthier[quantize]'",
@@ -49,7 +51,7 @@ def test_a_quantised_base_is_smaller_and_says_nearly_the_same(llama: Path, bits:
     assert held.network.get_memory_footprint() < 0.75 * whole.network.get_memory_footprint()
     ids = torch.tensor([whole.tokenizer(sentences(1)[0]).input_ids])
     near, truth = _logits(held.network, ids), _logits(whole.network, ids)
-    assert 0 < float((near - truth).norm() / truth.norm()) < {"8bit": 0.1, "4bit": 0.7}[bits]
+    assert 0 < float((near - truth).norm() / truth.norm()) < {"8bit": 0.1, "4bit": 0.6}[bits]
 
 
 @needs_package

@@ -20,6 +20,8 @@ from luthier.stages.parts.merging import merge, merged
 from luthier.store.store import Store
 from tiny import Quiet, sentences, task_rows
 
+pytestmark = pytest.mark.usefixtures("whole_blocks")
+
 HAS_PACKAGE = importlib.util.find_spec("bitsandbytes") is not None
 ADAPTERS: dict[str, Mapping[str, Any]] = {
     "lora": {},

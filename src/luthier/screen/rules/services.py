@@ -11,7 +11,7 @@ _UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 RULES: tuple[Rule, ...] = (
     token("openai-key", rf"sk-(?:proj-|svcacct-|admin-)?{_WORD}{{20,100}}T3BlbkFJ{_WORD}{{20,100}}", "t3blbkfj"),
     token("openai-short-key", rf"sk-{_ALNUM}{{48}}", "sk-"),
-    token("anthropic-key", rf"sk-ant-(?:api|admin|sid|oat)\d\d-{_WORD}{{80,120}}", "sk-ant-"),
+    token("sk-ant-key", rf"sk-ant-(?:api|admin|sid|oat)\d\d-{_WORD}{{80,120}}", "sk-ant-"),
     token("openrouter-key", rf"sk-or-v1-{_HEX}{{64}}", "sk-or-v1-"),
     token("huggingface-token", rf"(?:hf|api_org)_{_ALNUM}{{34}}", "hf_", "api_org_"),
     token("replicate-token", rf"r8_{_ALNUM}{{37}}", "r8_"),
