@@ -77,8 +77,7 @@ def best_precision(device: str, home: Path | None = None) -> str:
     """The number format to train in: the fastest that works and is worth it, else float32.
 
     bfloat16 goes before float16, whose narrow range lets small gradients vanish. On a processor it
-    is float32: even where single products in 16 bits were five times faster, whole updates were
-    not, and their results are coarser.
+    is float32: fast products in 16 bits alone do not make fast updates, and they are coarser.
     """
     return known_precision(device, home) or _fastest(load_probe(device, home))
 
