@@ -1,0 +1,143 @@
+"""Rungs: ways to make a classifier from the labels there are, from none to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from luthier.core.errors import CheckRun
+from luthier.evaluate.predictions import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """N texts as rungs see them: their words and the encoder's pooled vectors (N, D).
+
+    Raises: CheckRun when there are more or fewer vectors than texts.
+    """
+
+    texts: Sequence[str]
+    vectors: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or len(self.texts) != len(self.vectors):
+            met = f"{len(self.texts)} texts and vectors of shape {self.vectors.shape}"
+            raise CheckRun("rows of a rung", met, "one vector for each text")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, places: IntArray) -> Asked:
+        """The texts at `places`, in their order."""
+        return Asked([self.texts[int(i)] for i in places], self.vectors[places])
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a rung may learn from.
+
+    `truth` (N,) holds class numbers of `rows`; `described` (C, D) the vector of what is said about
+    each class; `pool` texts nobody has labelled, perhaps none. `groups` (N,) are rows that belong
+    together, such as one patient's; `weights` (N,) say how much a row counts. Both may be None.
+    `prior` (C,) are the shares of classes where the model will be used, if they are known.
+
+    Raises: CheckRun when shapes do not agree.
+    """
+
+    labels: tuple[str, ...]
+    rows: Asked
+    truth: IntArray
+    described: FloatArray
+    pool: Asked
+    groups: IntArray | None = None
+    weights: FloatArray | None = None
+    prior: FloatArray | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        count, classes = len(self.rows), len(self.labels)
+        shapes = {
+            "truth": (self.truth.shape, (count,)),
+            "described": (self.described.shape[:1], (classes,)),
+            "groups": (None if self.groups is None else self.groups.shape, (count,)),
+            "weights": (None if self.weights is None else self.weights.shape, (count,)),
+            "prior": (None if self.prior is None else self.prior.shape, (classes,)),
+        }
+        for name, (met, wanted) in shapes.items():
+            if met is not None and met != wanted:
+                raise CheckRun(f"rung.{name}", f"shape {met}", f"shape {wanted}")
+        if count and not (self.truth.min() >= 0 and self.truth.max() < classes):
+            raise CheckRun("rung.truth", "a number that is no class", f"0 to {classes - 1}")
+
+    @property
+    def counts(self) -> IntArray:
+        """How many rows each class has (C,)."""
+        return np.bincount(self.truth, minlength=len(self.labels))
+
+    @property
+    def per_class(self) -> float:
+        """The median number of rows per class; 0 without any row."""
+        return float(np.median(self.counts)) if len(self.rows) else 0.0
+
+    @property
+    def centre(self) -> FloatArray:
+        """The mean vector (D,) of all texts at hand, labelled or not; zero where there is none."""
+        vectors = np.concatenate([self.pool.vectors, self.rows.vectors])
+        width = self.described.shape[1]
+        return vectors.mean(axis=0) if len(vectors) else np.zeros(width)
+
+    @property
+    def row_weights(self) -> FloatArray:
+        """How much each row counts (N,); one where nothing was said."""
+        return np.ones(len(self.rows)) if self.weights is None else self.weights
+
+    def only(self, places: IntArray) -> Known:
+        """The same with the labelled rows at `places` alone."""
+        return replace(
+            self,
+            rows=self.rows.take(places),
+            truth=self.truth[places],
+            groups=None if self.groups is None else self.groups[places],
+            weights=None if self.weights is None else self.weights[places],
+        )
+
+
+class Fitted(Protocol):
+    """A classifier that a rung made."""
+
+    def probabilities(self, asked: Asked) -> FloatArray:
+        """Chances of the classes (N, C); each row sums to one."""
+
+    def arrays(self) -> Mapping[str, FloatArray]:
+        """All its numbers by name, as they are written to safetensors."""
+
+    def about(self) -> Mapping[str, Any]:
+        """What else it takes to read it back, ready for JSON; `form` names its kind."""
+
+
+class Rung(Protocol):
+    """One way from labels to a classifier; rungs are ordered from simple to costly."""
+
+    @property
+    def name(self) -> str:
+        """Its name in recipes, records and reports."""
+
+    @property
+    def order(self) -> int:
+        """Its place on the ladder: of two that are equally good the lower is taken."""
+
+    def refusal(self, known: Known) -> str:
+        """Why it can't be tried on these rows, in a sentence; empty when it can."""
+
+    def fit(self, known: Known) -> Fitted:
+        """A classifier from what is known; the same rows and seed give the same one.
+
+        Raises: FixData when `refusal` is not empty.
+        """
+
+
+Reader = Callable[[Mapping[str, Any], Mapping[str, FloatArray]], Fitted]
+"""Makes a fitted classifier from what `about` and `arrays` gave."""
