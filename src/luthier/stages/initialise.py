@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping as Values
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ from ruamel.yaml.error import YAMLError
 from luthier.core.errors import FixData, FixRecipe
 from luthier.core.files import write_text
 from luthier.core.types import Task
+from luthier.data.glance import glance
 from luthier.data.mapping import Mapping, recognise
 from luthier.data.mappings.names import KNOWN, plain
 from luthier.data.source import open_source, split_names
 from luthier.recipe.data import Columns
 from luthier.recipe.load import parse_yaml, recipe_from_dict
 
-_SAMPLE = 500
 _SPLIT_FILES = {"validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 _DULL = {"train", "training", "data", "dataset", "rows", "all"}
 
@@ -149,7 +148,7 @@ def _escaped(letter: str) -> str:
 
 def _sample(data: str, base: Path | None) -> list[dict[str, Any]]:
     source = open_source(data, base)
-    sample = [row for _, row in islice(source.rows(), _SAMPLE)]
+    sample = glance(source)
     if not sample:
         raise FixData(source.place, "there are no rows", advice="give a file with rows")
     return sample

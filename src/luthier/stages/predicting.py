@@ -19,6 +19,7 @@ from luthier.data.feed.encode import Encoded, encode
 from luthier.data.feed.example import Example, encode_texts
 from luthier.data.feed.labels import LabelSet, spans_from_tags
 from luthier.data.feed.ragged import Ragged
+from luthier.data.glance import glance
 from luthier.data.mapping import canonical_rows, recognise
 from luthier.data.source import open_source
 from luthier.data.table import Table
@@ -167,7 +168,7 @@ def measure_file(
     """
     tuned = open_tuned(record.path, progress)
     source = open_source(data, base_folder)
-    sample = [row for _, row in itertools.islice(source.rows(), 500)]
+    sample = glance(source)
     # Weights and groups are for training; a file to measure may lack them.
     mapping = replace(tuned.mapping, group=None, weight=None, identity=None)
     if not sample or not mapping.fits(sample[0]):

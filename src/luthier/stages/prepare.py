@@ -17,6 +17,7 @@ from luthier.core.progress import Progress
 from luthier.core.types import FIELDS, Level, Task
 from luthier.data.audit import DataReport, audit
 from luthier.data.feed.labels import HeadFacts, LabelSet
+from luthier.data.glance import glance
 from luthier.data.mapping import Mapping, Refusals, canonical_rows, recognise
 from luthier.data.source import Source, fingerprint, open_source, pin
 from luthier.data.split import SealedTest, Splits, make_splits
@@ -25,8 +26,6 @@ from luthier.recipe.data import Data
 from luthier.recipe.recipe import Recipe
 from luthier.stages.safety.filtering.prepared import DataFilter
 
-SAMPLE = 500
-"""Rows looked at to recognise columns and task."""
 REFUSED_SHARE = 0.1
 """With more rows than this that do not fit, the file is taken to be wrong, not the rows."""
 
@@ -127,7 +126,7 @@ def _open(recipe: Recipe, place: str, base_folder: Path, part: str) -> Source:
 
 def _recognise(recipe: Recipe, files: Files, base_folder: Path) -> tuple[Mapping, list[str]]:
     source = _open(recipe, files.train, base_folder, "train")
-    sample = [row for _, row in itertools.islice(source.rows(), SAMPLE)]
+    sample = glance(source)
     if not sample:
         raise FixData(source.place, "there are no rows")
     task = None if recipe.task == "auto" else recipe.task

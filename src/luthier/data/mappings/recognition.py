@@ -97,7 +97,7 @@ def guess_task(finder: Finder) -> Task:
     if column.measured:
         finder.why = f"{label!r} holds numbers, {len(column.counts)} different ones"
         return Task.REGRESS
-    finder.why = f"{label!r} holds {len(column.counts)} different labels"
+    finder.why = f"{label!r} holds labels, {len(column.counts)} different ones among these rows"
     return Task.CLASSIFY
 
 

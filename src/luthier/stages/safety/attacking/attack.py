@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from luthier.core.files import write_json
 from luthier.core.progress import Progress
 from luthier.core.seeds import derive
 from luthier.core.types import Task
+from luthier.data.glance import glance
 from luthier.data.mapping import canonical_rows, recognise
 from luthier.data.source import open_source
 from luthier.safety.attack import Attack, Limits
@@ -185,7 +185,7 @@ def _rows(
 
 def _of_file(data: str, tuned: Tuned, base_folder: Path) -> list[dict[str, Any]]:
     source = open_source(data, base_folder)
-    sample = [row for _, row in itertools.islice(source.rows(), 500)]
+    sample = glance(source)
     mapping = replace(tuned.mapping, group=None, weight=None, identity=None)
     if not sample or not mapping.fits(sample[0]):
         mapping, _ = recognise(sample, tuned.task, tuned.recipe.data.columns.given())
