@@ -39,10 +39,10 @@ class Asked:
 class Known:
     """What a rung may learn from.
 
-    `truth` (N,) holds class numbers of `rows`; `described` (C, D) the vector of what is said about
-    each class; `pool` texts nobody has labelled, perhaps none. `groups` (N,) are rows that belong
-    together, such as one patient's; `weights` (N,) say how much a row counts. Both may be None.
-    `prior` (C,) are the shares of classes where the model will be used, if they are known.
+    `truth` (N,) holds class numbers of `rows`; `described` (C) is what is said about each class,
+    its name at least; `pool` texts nobody has labelled, perhaps none. `groups` (N,) are rows that
+    belong together, such as one patient's; `weights` (N,) say how much a row counts. Both may be
+    None. `prior` (C,) are the shares of classes where the model will be used, if they are known.
 
     Raises: CheckRun when shapes do not agree.
     """
@@ -50,7 +50,7 @@ class Known:
     labels: tuple[str, ...]
     rows: Asked
     truth: IntArray
-    described: FloatArray
+    described: Asked
     pool: Asked
     groups: IntArray | None = None
     weights: FloatArray | None = None
@@ -61,7 +61,7 @@ class Known:
         count, classes = len(self.rows), len(self.labels)
         shapes = {
             "truth": (self.truth.shape, (count,)),
-            "described": (self.described.shape[:1], (classes,)),
+            "described": ((len(self.described),), (classes,)),
             "groups": (None if self.groups is None else self.groups.shape, (count,)),
             "weights": (None if self.weights is None else self.weights.shape, (count,)),
             "prior": (None if self.prior is None else self.prior.shape, (classes,)),
@@ -86,7 +86,7 @@ class Known:
     def centre(self) -> FloatArray:
         """The mean vector (D,) of all texts at hand, labelled or not; zero where there is none."""
         vectors = np.concatenate([self.pool.vectors, self.rows.vectors])
-        width = self.described.shape[1]
+        width = self.described.vectors.shape[1]
         return vectors.mean(axis=0) if len(vectors) else np.zeros(width)
 
     @property

@@ -1,0 +1,91 @@
+"""Several classifiers as one, and one classifier with its chances adjusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from luthier.evaluate.predictions import FloatArray
+from luthier.fewshot.forms.centred import softmax
+from luthier.fewshot.rung import Asked, Fitted
+
+TINY = 1e-9
+"""No chance is taken as smaller, so that its logarithm stays finite."""
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """The mean of several classifiers.
+
+    `mean` averages chances. `scaled` averages logarithms of chances after each member's were
+    brought, text by text, to mean zero and deviation one over the classes, so that a hesitant
+    member counts as much as a sure one; the result gets the members' mean deviation back.
+    """
+
+    members: Sequence[Fitted]
+    how: Literal["mean", "scaled"]
+
+    def probabilities(self, asked: Asked) -> FloatArray:
+        """Chances (N, C)."""
+        found = [member.probabilities(asked) for member in self.members]
+        return joined(found, self.how)
+
+    def arrays(self) -> Mapping[str, FloatArray]:
+        """The members' arrays, each under the member's place."""
+        return {
+            f"{place}/{name}": values
+            for place, member in enumerate(self.members)
+            for name, values in member.arrays().items()
+        }
+
+    def about(self) -> Mapping[str, Any]:
+        """How the members are joined, and what each is."""
+        members = [dict(member.about()) for member in self.members]
+        return {"form": "blend", "how": self.how, "members": members}
+
+
+def joined(chances: Sequence[FloatArray], how: Literal["mean", "scaled"]) -> FloatArray:
+    """One (N, C) of several."""
+    if how == "mean":
+        return np.asarray(np.mean(chances, axis=0))
+    logs = [np.log(np.maximum(each, TINY)) for each in chances]
+    spreads = [each.std(axis=1, keepdims=True) for each in logs]
+    level = [
+        (each - each.mean(axis=1, keepdims=True)) / np.maximum(spread, TINY)
+        for each, spread in zip(logs, spreads, strict=True)
+    ]
+    return softmax(np.mean(level, axis=0) * np.mean(spreads, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Adjusted:
+    """Chances under a temperature, and moved towards other shares of the classes.
+
+    The logarithms are divided by `temperature` and `shift` (C,) is added to them.
+    """
+
+    member: Fitted
+    temperature: float
+    shift: FloatArray
+
+    def probabilities(self, asked: Asked) -> FloatArray:
+        """Chances (N, C)."""
+        return adjusted(self.member.probabilities(asked), self.temperature, self.shift)
+
+    def arrays(self) -> Mapping[str, FloatArray]:
+        """The member's arrays and the shift."""
+        inner = {f"0/{name}": values for name, values in self.member.arrays().items()}
+        return inner | {"shift": self.shift}
+
+    def about(self) -> Mapping[str, Any]:
+        """The temperature, and what is adjusted."""
+        member = dict(self.member.about())
+        return {"form": "adjusted", "temperature": self.temperature, "members": [member]}
+
+
+def adjusted(chances: FloatArray, temperature: float, shift: FloatArray) -> FloatArray:
+    """Chances (N, C) after temperature and shift (C,)."""
+    return softmax(np.log(np.maximum(chances, TINY)) / temperature + shift)
