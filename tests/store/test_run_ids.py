@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.store.naming import TICK, id_at
+from luthier.store.naming import id_at, next_moment
 
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
     lambda moment: moment.replace(tzinfo=UTC)
@@ -22,7 +22,9 @@ def test_ids_are_sorted_as_their_moments(one: datetime, other: datetime) -> None
 
 @given(moments)
 def test_the_next_tick_has_another_id_of_the_same_length(moment: datetime) -> None:
-    assert id_at(moment) < id_at(moment + TICK)
+    after = next_moment(moment)
+    assert id_at(moment) < id_at(after)
+    assert id_at(after - timedelta(microseconds=1)) == id_at(moment)
     assert len(id_at(moment)) == 15
 
 

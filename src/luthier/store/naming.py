@@ -8,10 +8,8 @@ from pathlib import Path
 from luthier.core.errors import CheckRun, nearest
 
 _TICKS = 1 << 24
-_DAY = 86_400
-
-TICK = timedelta(milliseconds=6)
-"""Longer than a day's 2**24th part, so that the next tick always has another id."""
+_DAY = 86_400 * 10**6
+"""In microseconds, the smallest step of a moment."""
 
 SHORTEST_PREFIX = 4
 
@@ -22,9 +20,24 @@ def id_at(moment: datetime) -> str:
     >>> id_at(datetime(2026, 11, 25, 12, tzinfo=UTC))
     '20261125-800000'
     """
+    day, tick = _tick(moment)
+    return f"{day:%Y%m%d}-{tick:06x}"
+
+
+def next_moment(moment: datetime) -> datetime:
+    """The first moment after this one with another id; it skips none.
+
+    >>> id_at(next_moment(datetime(2026, 11, 25, 12, tzinfo=UTC)))
+    '20261125-800001'
+    """
+    day, tick = _tick(moment)
+    return day + timedelta(microseconds=-(-(tick + 1) * _DAY // _TICKS))
+
+
+def _tick(moment: datetime) -> tuple[datetime, int]:
     moment = moment.astimezone(UTC)
-    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second + moment.microsecond / 1e6
-    return f"{moment:%Y%m%d}-{int(seconds / _DAY * _TICKS):06x}"
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day, (moment - day) // timedelta(microseconds=1) * _TICKS // _DAY
 
 
 def match(name: str, ids: list[str]) -> str:

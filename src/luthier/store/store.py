@@ -18,7 +18,7 @@ from luthier.core.home import default_home
 from luthier.store.artefacts import Artefacts
 from luthier.store.folders import sync_folder
 from luthier.store.measures import Measures
-from luthier.store.naming import TICK, id_at, match, named
+from luthier.store.naming import id_at, match, named, next_moment
 from luthier.store.owner import Owner
 from luthier.store.records import (
     STATUSES,
@@ -103,7 +103,7 @@ class Store(Measures):
             row |= {"name": name, "task": task, "recipe": recipe, "facts": facts}
             if self._begin(row):
                 return self.find(row["id"])
-            moment += TICK
+            moment = next_moment(moment)
         raise RepairStore(
             str(self.folder / "runs"),
             f"the next {_IDS_TRIED} ids are taken",
