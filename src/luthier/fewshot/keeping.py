@@ -64,7 +64,7 @@ def revive(about: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> Fitted
         return PLAIN[about["form"]](about, arrays)
     members = [revive(m, _below(arrays, place)) for place, m in enumerate(about["members"])]
     if about["form"] == "blend":
-        return Blend(members, about["how"])
+        return Blend(members, about["how"], arrays["weights"])
     if about["form"] != "adjusted":
         raise KeyError(about["form"])
     return Adjusted(members[0], float(about["temperature"]), arrays["shift"])

@@ -94,6 +94,13 @@ class Known:
         """How much each row counts (N,); one where nothing was said."""
         return np.ones(len(self.rows)) if self.weights is None else self.weights
 
+    def made(self, rung: Rung) -> Fitted:
+        """What `rung` makes of this, made once however often it is asked for."""
+        kept: dict[str, Fitted] = self.__dict__.setdefault("fitted", {})
+        if rung.name not in kept:
+            kept[rung.name] = rung.fit(self)
+        return kept[rung.name]
+
     def only(self, places: IntArray) -> Known:
         """The same with the labelled rows at `places` alone."""
         return replace(

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 SHORTEST, LONGEST = 2, 4
 """Lengths of the character sequences, in characters."""
+KEPT = 2048
+"""Texts whose terms are remembered: cross-validation weighs the same ones many times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Terms:
         """
         seen: Counter[str] = Counter()
         for text in texts:
-            seen.update(set(terms(text)))
+            seen.update(counted(text).keys())
         names = tuple(sorted(seen))
         rarity = [1 + np.log((1 + len(texts)) / (1 + seen[name])) for name in names]
         return cls(names, np.asarray(rarity))
@@ -57,9 +59,10 @@ class Terms:
         """
         from scipy import sparse
 
+        known = self.places
         starts, columns, values = [0], [], []
         for text in texts:
-            found = Counter(p for t in terms(text) if (p := self.places.get(t)) is not None)
+            found = {p: n for t, n in counted(text).items() if (p := known.get(t)) is not None}
             places = np.fromiter(found, dtype=np.int64, count=len(found))
             counts = np.fromiter(found.values(), dtype=np.float64, count=len(found))
             weights = (1 + np.log(counts)) * self.rarity[places] if len(places) else counts
@@ -111,6 +114,12 @@ class Lexical:
         """What was written."""
         known = Terms(tuple(about["terms"]), arrays["rarity"])
         return cls(known, arrays["weights"], arrays["bias"])
+
+
+@lru_cache(maxsize=KEPT)
+def counted(text: str) -> Mapping[str, int]:
+    """How often each term stands in a text; the last texts are remembered."""
+    return Counter(terms(text))
 
 
 def terms(text: str) -> list[str]:

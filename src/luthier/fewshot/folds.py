@@ -1,0 +1,100 @@
+"""Rows held out in turn, class by class, with rows of one group never on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from luthier.core.seeds import derive
+from luthier.evaluate.predictions import FloatArray, IntArray
+from luthier.fewshot.rung import Asked, Known, Rung
+
+PARTS = 5
+ONCE_ROWS, ONCE_PER_CLASS = 400, 20
+"""From so many rows, and rows per class, one part is held out once and not each in turn."""
+HELD = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Places of the rows to learn from and of those held out, both sorted."""
+
+    learn: IntArray
+    check: IntArray
+
+
+def make_folds(known: Known, seed: int) -> list[Fold]:
+    """The rows in five parts, each held out once; with many rows a quarter is held out once.
+
+    Each class is spread over the parts as evenly as groups allow. Fewer than five units give as
+    many parts as units.
+    """
+    units, first = _units(known)
+    once = len(known.rows) >= ONCE_ROWS and known.per_class >= ONCE_PER_CLASS
+    parts = min(round(1 / HELD) if once else PARTS, len(first))
+    random = np.random.default_rng(derive(seed, "folds"))
+    order = np.lexsort((random.random(len(first)), known.truth[first]))
+    part = np.empty(len(first), dtype=np.int64)
+    part[order] = (np.arange(len(first)) + int(random.integers(parts))) % parts
+    rows = part[units]
+    found = [Fold(np.flatnonzero(rows != p), np.flatnonzero(rows == p)) for p in range(parts)]
+    usable = [fold for fold in found if len(fold.learn) and len(fold.check)]
+    return usable[:1] if once else usable
+
+
+def _units(known: Known) -> tuple[IntArray, IntArray]:
+    """The unit of each row (N,), and one row of each unit; equal texts are one unit too."""
+    from luthier.data.mappings.text import normalise
+    from luthier.data.split import joined
+
+    texts = [normalise(text) for text in known.rows.texts]
+    groups = [None] * len(texts) if known.groups is None else known.groups.tolist()
+    units = joined([texts, groups])
+    return units, np.unique(units, return_index=True)[1]
+
+
+def rows_held(folds: list[Fold]) -> IntArray:
+    """Places of all rows that are held out in some fold, in the folds' order."""
+    return np.concatenate([fold.check for fold in folds])
+
+
+class Cut:
+    """What is known, seen from each fold; what a rung makes of a fold is made once."""
+
+    def __init__(self, known: Known, seed: int) -> None:
+        self.known = known
+        self.folds = make_folds(known, seed)
+        self.held = rows_held(self.folds) if self.folds else np.zeros(0, np.int64)
+        self._parts = [known.only(fold.learn) for fold in self.folds]
+        self._asked = [known.rows.take(fold.check) for fold in self.folds]
+        self._chances: dict[str, FloatArray] = {}
+
+    @property
+    def truth(self) -> IntArray:
+        """Class numbers of the rows held out, in the folds' order."""
+        return self.known.truth[self.held]
+
+    @property
+    def owner(self) -> IntArray:
+        """The fold of each row held out."""
+        return np.repeat(np.arange(len(self.folds)), [len(fold.check) for fold in self.folds])
+
+    def chances(self, rung: Rung) -> FloatArray:
+        """What `rung` says about the rows held out (M, C), learnt without them."""
+        if rung.name not in self._chances:
+            each = [self._one(rung, place) for place in range(len(self.folds))]
+            self._chances[rung.name] = np.concatenate(each)
+        return self._chances[rung.name]
+
+    def _one(self, rung: Rung, place: int) -> FloatArray:
+        part, asked = self._parts[place], self._asked[place]
+        if rung.refusal(part):
+            return _shares(part, asked)
+        return part.made(rung).probabilities(asked)
+
+
+def _shares(known: Known, asked: Asked) -> FloatArray:
+    """The shares of the classes, for a fold in which a rung can't be tried."""
+    counts = known.counts + 1.0
+    return np.tile(counts / counts.sum(), (len(asked), 1))

@@ -1,0 +1,1 @@
+"""The rungs of the ladder, from no labels to many."""
