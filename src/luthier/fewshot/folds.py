@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -57,6 +58,19 @@ def _units(known: Known) -> tuple[IntArray, IntArray]:
 def rows_held(folds: list[Fold]) -> IntArray:
     """Places of all rows that are held out in some fold, in the folds' order."""
     return np.concatenate([fold.check for fold in folds])
+
+
+@runtime_checkable
+class OverOthers(Protocol):
+    """A rung whose held-out answers follow from those of its members."""
+
+    def held_out(self, cut: Cut) -> FloatArray:
+        """Chances of the rows held out (M, C)."""
+
+
+def held_out(rung: Rung, cut: Cut) -> FloatArray:
+    """What a rung says about the rows held out (M, C), learnt without them."""
+    return rung.held_out(cut) if isinstance(rung, OverOthers) else cut.chances(rung)
 
 
 class Cut:

@@ -21,11 +21,13 @@ PRIOR = (0.5, 1.5, 1.5)
 """Powers of zero-shot, described probe and lexical before any evidence."""
 FIRM = 5.0
 """How firmly the powers stay there, in nats per squared unit."""
-LEARNT_FROM = 4.0
-"""Rows per class, in the median, below which held-out rows say nothing about the powers."""
+LEARNT_FROM, LEARNT_ROWS = 4.0, 60
+"""Rows per class, in the median, or rows in all, below which held-out rows say nothing about the
+powers."""
 
 
-def _three() -> tuple[Rung, ...]:
+def three() -> tuple[Rung, ...]:
+    """Zero-shot, described probe and lexical."""
     return (ZeroShot(), Described(), LexicalRung())
 
 
@@ -63,7 +65,7 @@ class Stacked:
     """Members' chances multiplied, each to a power that held-out rows chose.
 
     The powers also set how sure the blend is, so it comes out calibrated. They are drawn to
-    `PRIOR`, and stay there with fewer than four rows per class.
+    `PRIOR`, and stay there with fewer than four rows per class and 60 in all.
 
     Source: Wolpert, Stacked Generalization, 1992; Genest and Zidek, Combining Probability
     Distributions, 1986 (logarithmic pools).
@@ -71,7 +73,7 @@ class Stacked:
 
     name: str = "stacked"
     order: int = 6
-    members: tuple[Rung, ...] = field(default_factory=_three)
+    members: tuple[Rung, ...] = field(default_factory=three)
     prior: tuple[float, ...] = PRIOR
 
     def refusal(self, known: Known) -> str:
@@ -83,7 +85,7 @@ class Stacked:
         _require(self.refusal(known))
         made = [known.made(member) for member in self.members]
         powers = np.asarray(self.prior)
-        if known.per_class >= LEARNT_FROM:
+        if learnable(known):
             cut = Cut(known, known.seed)
             powers = self._powers([cut.chances(m) for m in self.members], cut.truth)
         return Blend(made, "powers", powers)
@@ -97,13 +99,18 @@ class Stacked:
         for part in np.unique(owner):
             mine = owner == part
             powers = np.asarray(self.prior)
-            if cut.known.per_class >= LEARNT_FROM:
+            if learnable(cut.known):
                 powers = self._powers([each[~mine] for each in found], truth[~mine])
             joint[mine] = joined([each[mine] for each in found], "powers", powers)
         return joint
 
     def _powers(self, chances: Sequence[FloatArray], truth: IntArray) -> FloatArray:
         return powers_of(chances, truth, np.asarray(self.prior))
+
+
+def learnable(known: Known) -> bool:
+    """Whether there are rows enough to learn how sure a blend should be."""
+    return known.per_class >= LEARNT_FROM or len(known.rows) >= LEARNT_ROWS
 
 
 def powers_of(chances: Sequence[FloatArray], truth: IntArray, prior: FloatArray) -> FloatArray:

@@ -1,0 +1,188 @@
+"""Up the ladder: a rung gives way to another only on evidence, and all of it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from luthier.core.errors import FixData
+from luthier.core.progress import Progress
+from luthier.core.seeds import derive
+from luthier.evaluate.predictions import FloatArray
+from luthier.fewshot.choosing.evidence import LEVEL, Bench, Gain
+from luthier.fewshot.choosing.sureness import (
+    Abstention,
+    abstention_of,
+    shift_of,
+    temperature_of,
+)
+from luthier.fewshot.folds import Cut, held_out
+from luthier.fewshot.forms.blend import Adjusted, adjusted
+from luthier.fewshot.rung import Fitted, Known, Rung
+from luthier.fewshot.rungs.blends import learnable
+
+EVIDENCE_FROM, EVIDENCE_ROWS = 8.0, 150
+"""Rows per class, in the median, or rows in all, below which cross-validation can't tell rungs
+apart."""
+REPEATS = ((150, 4), (400, 2))
+"""Fewer rows than the first number are cut anew so many times."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a rung reached on held-out rows, with its interval."""
+
+    rung: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One rung tried against the one held so far, and what came of it."""
+
+    rung: str
+    against: str
+    accepted: bool
+    reason: str
+    gain: Gain | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The rung that was taken, the classifier it made, and why."""
+
+    rung: str
+    fitted: Fitted
+    metric: str
+    rows: int
+    per_class: float
+    scores: tuple[Score, ...]
+    decisions: tuple[Decision, ...]
+    temperature: float
+    abstention: Abstention | None
+    notes: tuple[str, ...] = ()
+    level: float = LEVEL
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the classifier, ready for JSON."""
+        told = {n: v for n, v in self.__dict__.items() if n not in ("fitted",)}
+        return told | {
+            "scores": [asdict(score) for score in self.scores],
+            "decisions": [asdict(decision) for decision in self.decisions],
+            "abstention": asdict(self.abstention) if self.abstention else None,
+            "notes": list(self.notes),
+        }
+
+
+def choose(known: Known, rungs: Sequence[Rung], metric: str, progress: Progress) -> Choice:
+    """The rung to be used for what is known, fitted to all of it.
+
+    Without evidence it is the one of `FIRST` for so many rows; from eight rows per class on, any
+    other has to be better with a chance of nine in ten, by half a standard error, and without
+    losing a class.
+
+    Raises: FixData when no rung can be tried.
+    """
+    ladder = sorted(rungs, key=lambda rung: rung.order)
+    refused = {rung.name: why for rung in ladder if (why := rung.refusal(known))}
+    usable = [rung for rung in ladder if rung.name not in refused]
+    if not usable:
+        name, why = next(iter(refused.items()))
+        raise FixData("fewshot.rungs", f"none can be tried; {name}: {why}", advice="allow others")
+    held = first(known, usable)
+    decisions = [Decision(name, held.name, False, why) for name, why in refused.items()]
+    cuts = _cuts(known)
+    scores: list[Score] = []
+    if cuts:
+        bench = Bench(cuts, metric, known.seed)
+        held = _walk(known, bench, held, usable, decisions, progress)
+        tried = [rung for rung in usable if bench.tried(rung)]
+        scores = [Score(rung.name, *bench.score(rung)) for rung in tried]
+    progress.start(f"few labels: {held.name} on all rows", None, "")
+    return _settled(known, held, cuts, metric, scores, decisions)
+
+
+def first(known: Known, usable: Sequence[Rung]) -> Rung:
+    """The rung that is taken without evidence: the one that measured best with so few labels.
+
+    Without labels zero-shot; then three ways averaged, and stacked once held-out rows can say how.
+    """
+    wanted = "zero-shot" if not len(known.rows) else "stacked" if learnable(known) else "scaled"
+    found = [rung for rung in usable if rung.name == wanted]
+    return found[0] if found else usable[0]
+
+
+def telling(known: Known) -> bool:
+    """Whether there are rows enough for cross-validation to tell rungs apart."""
+    return known.per_class >= EVIDENCE_FROM or len(known.rows) >= EVIDENCE_ROWS
+
+
+def _walk(
+    known: Known, bench: Bench, held: Rung, usable: Sequence[Rung], decisions: list[Decision],
+    progress: Progress,
+) -> Rung:  # fmt: skip
+    bench.score(held)
+    for rung in usable:
+        if rung.name == held.name:
+            continue
+        if not telling(known):
+            few = f"with {known.per_class:g} rows per class a difference would be chance"
+            decisions.append(Decision(rung.name, held.name, False, few))
+            continue
+        progress.start(f"few labels: {rung.name}", None, "")
+        gain, losers = bench.gain(rung, held), bench.losers(rung, held)
+        reason = "better" if gain.proven else "no proof that it is better"
+        if gain.proven and losers:
+            place, fall = max(losers, key=lambda found: found[1])
+            reason = f"class {known.labels[place]!r} would lose {100 * fall:.1f} points of recall"
+        accepted = gain.proven and not losers
+        decisions.append(Decision(rung.name, held.name, accepted, reason, gain))
+        held = rung if accepted else held
+    return held
+
+
+def _settled(
+    known: Known, held: Rung, cuts: Sequence[Cut], metric: str, scores: Sequence[Score],
+    decisions: Sequence[Decision],
+) -> Choice:  # fmt: skip
+    """The rung fitted to all rows, its chances adjusted by what the held-out rows showed."""
+    temperature, abstention = 1.0, None
+    shift = shift_of(known.counts, known.prior)
+    if cuts and learnable(known):
+        chances = _together([held_out(held, cut) for cut in cuts], cuts)
+        truth = known.truth[np.unique(cuts[0].held)]
+        temperature = temperature_of(chances, truth)
+        abstention = abstention_of(adjusted(chances, temperature, shift), truth)
+    return Choice(
+        rung=held.name,
+        fitted=Adjusted(known.made(held), temperature, shift),
+        metric=metric,
+        rows=len(known.rows),
+        per_class=known.per_class,
+        scores=tuple(scores),
+        decisions=tuple(decisions),
+        temperature=temperature,
+        abstention=abstention,
+        counts=dict(zip(known.labels, known.counts.tolist(), strict=True)),
+    )
+
+
+def _together(found: Sequence[FloatArray], cuts: Sequence[Cut]) -> FloatArray:
+    """The mean chances of each held-out row over the cuts, in the order of the rows."""
+    sorted_rows = [chances[np.argsort(cut.held)] for chances, cut in zip(found, cuts, strict=True)]
+    return np.asarray(np.mean(sorted_rows, axis=0))
+
+
+def _cuts(known: Known) -> list[Cut]:
+    """The same rows cut in several ways; none where there is nothing to hold out."""
+    if len(known.rows) < 2 * len(known.labels) and len(known.rows) < 4:
+        return []
+    times = next((n for least, n in REPEATS if len(known.rows) < least), 1)
+    cuts = [Cut(known, derive(known.seed, "cut", place)) for place in range(times)]
+    return cuts if all(len(cut.folds) for cut in cuts) else []

@@ -1,0 +1,128 @@
+"""Whether one rung is better than another: the same rows, the same resamples, several cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from luthier.core.seeds import derive
+from luthier.evaluate.measure import metric
+from luthier.evaluate.predictions import ClassPredictions, FloatArray, IntArray
+from luthier.fewshot.folds import Cut, held_out
+from luthier.fewshot.rung import Rung
+
+DRAWS = 2000
+LEVEL = 0.9
+"""Level of the intervals of scores and gains."""
+MUST_WIN = 0.9
+"""A costlier rung needs so large a chance of being better at all."""
+LOST_RECALL, LEAST_ROWS, PLAIN = 0.02, 10, 2.0
+"""A class of so many held-out rows may lose so much recall, unless the loss is within so many
+standard errors of nothing."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better a rung is: its `value` with an interval, and its `chance` of being any."""
+
+    value: float
+    low: float
+    high: float
+    chance: float
+    error: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is worth a costlier rung: likely, and more than half a standard error."""
+        return self.value > 0 and self.chance >= MUST_WIN and self.value >= self.error / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A rung's held-out answers as statistics by unit (U, K), averaged over cuts."""
+
+    sums: FloatArray
+    per_class: FloatArray
+    """Right answers (U, C) among the rows of each class."""
+
+
+class Bench:
+    """Rungs measured on the rows of several cuts; one unit is a row or a group of rows."""
+
+    def __init__(self, cuts: Sequence[Cut], name: str, seed: int) -> None:
+        self.cuts, self.metric, self._seed = cuts, metric(name), seed
+        known = cuts[0].known
+        self._units = np.arange(len(known.rows)) if known.groups is None else known.groups
+        self._judged: dict[str, Judged] = {}
+        held = np.unique(np.concatenate([cut.held for cut in cuts]))
+        self._names, self._unit_of = np.unique(self._units[held], return_inverse=True)
+        self._place = {int(row): int(u) for row, u in zip(held, self._unit_of, strict=True)}
+        self.counts = np.bincount(known.truth[held], minlength=len(known.labels))
+
+    def judged(self, rung: Rung) -> Judged:
+        """The rung's statistics, measured once."""
+        if rung.name not in self._judged:
+            parts = [self._of(cut, held_out(rung, cut)) for cut in self.cuts]
+            sums = np.mean([part.sums for part in parts], axis=0)
+            right = np.mean([part.per_class for part in parts], axis=0)
+            self._judged[rung.name] = Judged(sums, right)
+        return self._judged[rung.name]
+
+    def tried(self, rung: Rung) -> bool:
+        """Whether the rung has been measured."""
+        return rung.name in self._judged
+
+    def score(self, rung: Rung) -> tuple[float, float, float]:
+        """Value of the metric with the ends of its interval."""
+        sums = self.judged(rung).sums
+        values = self.metric.finish(self._drawn() @ sums)
+        low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return self._point(sums), float(low), float(high)
+
+    def gain(self, rung: Rung, over: Rung) -> Gain:
+        """How much better `rung` is than `over`; above zero is better whatever the metric."""
+        drawn = self._drawn()
+        new, old = self.judged(rung).sums, self.judged(over).sums
+        sign = 1.0 if self.metric.direction == "higher" else -1.0
+        apart = sign * (self.metric.finish(drawn @ new) - self.metric.finish(drawn @ old))
+        apart = apart[np.isfinite(apart)]
+        if not len(apart):
+            return Gain(0.0, 0.0, 0.0, 0.0, 0.0)
+        low, high = np.quantile(apart, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        value = sign * (self._point(new) - self._point(old))
+        return Gain(value, float(low), float(high), float((apart > 0).mean()), float(apart.std()))
+
+    def losers(self, rung: Rung, over: Rung) -> list[tuple[int, float]]:
+        """Classes whose recall plainly falls by more than two points, with the fall."""
+        found = []
+        new, old = self.judged(rung).per_class, self.judged(over).per_class
+        for place in np.flatnonzero(self.counts >= LEAST_ROWS):
+            apart = new[:, place] - old[:, place]
+            fall = -float(apart.sum()) / float(self.counts[place])
+            error = float(np.sqrt((apart**2).sum())) / float(self.counts[place])
+            if fall > LOST_RECALL and fall > PLAIN * error:
+                found.append((int(place), fall))
+        return found
+
+    def _drawn(self) -> FloatArray:
+        count = len(self._names)
+        random = np.random.default_rng(derive(self._seed, "evidence", count))
+        return random.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(float)
+
+    def _point(self, sums: FloatArray) -> float:
+        return float(self.metric.finish(sums.sum(axis=0)[None, :])[0])
+
+    def _of(self, cut: Cut, chances: FloatArray) -> Judged:
+        owners: IntArray = np.asarray([self._place[int(row)] for row in cut.held])
+        said = ClassPredictions(cut.known.labels, cut.truth, chances, owners)
+        statistics = self.metric.statistics(said)
+        assert statistics is not None
+        rows = statistics.toarray()
+        sums, right = np.zeros((len(self._names), rows.shape[1])), np.zeros_like(chances)
+        np.add.at(sums, owners, rows)
+        right[np.arange(len(owners)), cut.truth] = chances.argmax(axis=1) == cut.truth
+        by_unit = np.zeros((len(self._names), chances.shape[1]))
+        np.add.at(by_unit, owners, right)
+        return Judged(sums, by_unit)
