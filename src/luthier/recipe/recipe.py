@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from luthier.core.types import Task
 from luthier.recipe.data import Data
+from luthier.recipe.fewshot import Fewshot
 from luthier.recipe.model import Adapter, Lora, Model
 from luthier.recipe.safety.safety import Safety
 from luthier.recipe.section import Section
@@ -34,6 +35,8 @@ class Recipe(Section):
     """Which fast paths may be taken."""
     evaluate: Evaluate = Evaluate()
     """How the result is measured."""
+    fewshot: Fewshot = Fewshot()
+    """What is done where labels are few."""
     tune: Tune | None = None
     """The search before the run; left out, the recipe is trained as it stands."""
     safety: Safety | None = None

@@ -1,0 +1,89 @@
+"""A few-shot classifier as the head of a network, so that everything asks it like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from luthier.core.types import Task
+from luthier.data.feed.batch import Batch
+from luthier.data.feed.labels import LabelSet
+from luthier.fewshot.forms.blend import TINY, Adjusted, Blend
+from luthier.fewshot.forms.centred import Centred
+from luthier.fewshot.rung import Asked, Fitted
+from luthier.models.losses import Losses
+from luthier.models.network import Network
+
+Reader = Callable[[Sequence[int]], str]
+"""The text of tokens."""
+
+
+@dataclass(frozen=True)
+class LadderHead:
+    """Exactly one class, from a network's pooled vectors and the words of its tokens."""
+
+    labels: LabelSet
+    fitted: Fitted
+    read: Reader
+    task: Task = Task.CLASSIFY
+
+    def output_layer(self, width: int) -> nn.Module | None:
+        """None: the classifier is not a layer of the network."""
+        return None
+
+    def losses(self, network: Network, batch: Batch) -> Losses:
+        """Negative log chance of the true class per row; gradients flow through the vectors."""
+        assert batch.targets is not None
+        chances = self._chances(self.fitted, network.pooled(batch).float(), self._texts(batch))
+        right = chances.gather(1, batch.targets[:, None]).squeeze(1)
+        return Losses(-right.clamp(min=TINY).log(), batch.weights)
+
+    def scores(self, network: Network, batch: Batch) -> list[NDArray[np.float32]]:
+        """Class probabilities (C,) per row."""
+        vectors = network.pooled(batch).float().cpu().numpy()
+        found = self.fitted.probabilities(Asked(self._texts(batch), vectors))
+        return list(np.asarray(found, np.float32))
+
+    def _texts(self, batch: Batch) -> list[str]:
+        assert batch.mask is not None
+        rows = zip(batch.ids.tolist(), batch.mask.sum(1).tolist(), strict=True)
+        return [self.read(ids[:count]) for ids, count in rows]
+
+    def _chances(self, fitted: Fitted, vectors: Tensor, texts: list[str]) -> Tensor:
+        """The classifier's chances (B, C) as tensors; words are constants."""
+        if isinstance(fitted, Centred):
+            centre, weights, bias = (
+                torch.as_tensor(a, dtype=vectors.dtype, device=vectors.device)
+                for a in (fitted.centre, fitted.weights, fitted.bias)
+            )
+            level: Tensor = normalize(vectors - centre)
+            return (level @ weights.T + bias).softmax(-1)
+        if isinstance(fitted, Blend):
+            found = [self._chances(member, vectors, texts) for member in fitted.members]
+            return _joined(fitted, torch.stack(found))
+        if isinstance(fitted, Adjusted):
+            logs = self._chances(fitted.member, vectors, texts).clamp(min=TINY).log()
+            shift = torch.as_tensor(fitted.shift, dtype=logs.dtype, device=logs.device)
+            return torch.softmax(logs / fitted.temperature + shift, -1)
+        fixed = fitted.probabilities(Asked(texts, np.zeros((len(texts), vectors.shape[1]))))
+        return torch.as_tensor(fixed, dtype=vectors.dtype, device=vectors.device)
+
+
+def _joined(blend: Blend, chances: Tensor) -> Tensor:
+    """What `luthier.fewshot.forms.blend.joined` computes, of (M, B, C)."""
+    weights = torch.as_tensor(blend.weights, dtype=chances.dtype, device=chances.device)
+    if blend.how == "mean":
+        return torch.tensordot(weights / weights.sum(), chances, 1)
+    logs = chances.clamp(min=TINY).log()
+    if blend.how == "powers":
+        return torch.softmax(torch.tensordot(weights, logs, 1), -1)
+    spreads = logs.std(-1, correction=0, keepdim=True)
+    level = (logs - logs.mean(-1, keepdim=True)) / spreads.clamp(min=TINY)
+    mean = torch.tensordot(weights / weights.sum(), level, 1)
+    return torch.softmax(mean * spreads.mean(0), -1)
