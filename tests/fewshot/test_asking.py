@@ -85,6 +85,13 @@ def test_rare_hunts_only_classes_with_few_labels() -> None:
     assert len(Rare().ask(pool(full), 5)) == 0
 
 
+def test_labels_from_elsewhere_count() -> None:
+    given_ = replace(pool(), before=np.array([8, 8, 8, 3]))
+    assert given_.counts.tolist() == [8, 8, 8, 3]
+    assert Rare().ask(given_, 1)[0] == given_.chances[:, 3].argmax()
+    assert "coverage" not in {q.quota for q in compose(given_, 20)}
+
+
 def test_a_standing_of_other_shapes_is_refused() -> None:
     given_ = pool()
     with pytest.raises(CheckRun, match="99 rows"):

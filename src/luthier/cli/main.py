@@ -12,6 +12,7 @@ from luthier.cli.verbs import (
     doctor,
     evaluate,
     initialise,
+    label,
     plan,
     predict,
     run,
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 app.callback()(verb.shared_options)
 
-for member in (initialise, plan, run, tune, predict, evaluate, attack, audit):
+for member in (initialise, plan, run, tune, predict, evaluate, label, attack, audit):
     member.add(app)
 runs.add(app)
 data.add(app)

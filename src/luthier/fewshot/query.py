@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Standing:
 
     `vectors` (N, D) are the encoder's, `chances` (N, C) the present model's, `truth` (N,) class
     numbers or `UNKNOWN`. `closed` (N,) are rows that may not be asked for, such as skipped ones;
-    labelled rows never are.
+    labelled rows never are. `before` (C,) counts labels of rows that are not of the pool.
 
     Raises: CheckRun when shapes do not agree.
     """
@@ -33,6 +33,7 @@ class Standing:
     truth: IntArray
     closed: NDArray[np.bool_]
     seed: int = 0
+    before: IntArray | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.vectors)
@@ -56,8 +57,9 @@ class Standing:
 
     @cached_property
     def counts(self) -> IntArray:
-        """How many labels each class has (C,)."""
-        return np.bincount(self.truth[self.labelled], minlength=self.chances.shape[1])
+        """How many labels each class has (C,), in the pool and elsewhere."""
+        found = np.bincount(self.truth[self.labelled], minlength=self.chances.shape[1])
+        return found if self.before is None else found + self.before
 
     @cached_property
     def unit(self) -> FloatArray:
@@ -82,7 +84,7 @@ class Standing:
         """The same with the rows at `places` closed."""
         closed = self.closed.copy()
         closed[places] = True
-        made = Standing(self.vectors, self.chances, self.truth, closed, self.seed)
+        made = replace(self, closed=closed)
         # What is dear to compute does not depend on which rows are closed.
         for name in ("unit", "margin", "counts", "labelled"):
             if name in self.__dict__:

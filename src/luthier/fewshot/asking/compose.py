@@ -18,10 +18,9 @@ from luthier.fewshot.query import Query, Standing
 
 HONEST = 0.2
 """Share of a batch that is drawn by lot; only these rows tell how good the model is."""
-HUNT = 0.15
-"""Share that looks for classes with few labels, once the pool is covered."""
-COVERED = 4
-"""Labels per class from which the model's own doubts say more than the shape of the pool."""
+COVERED = 1
+"""Labels per class from which the model's own doubts say more than the shape of the pool. More
+covering finds the same large clusters again where classes differ in size."""
 SMALLEST, GROWTH = 10, 0.1
 """A batch has so many rows at least, and this share of the labels so far."""
 
@@ -79,6 +78,6 @@ def _shares(standing: Standing, strategy: str) -> list[tuple[str, float | None]]
         return [(Chance.name, None)]
     if strategy != MIXED:
         return [*honest, (strategy, None), (Margin.name, None)]
-    if len(standing.labelled) < COVERED * standing.chances.shape[1]:
+    if standing.counts.sum() < COVERED * len(standing.counts):
         return [*honest, (Coverage.name, None), (Chance.name, None)]
-    return [*honest, (Rare.name, HUNT), (Balanced.name, None)]
+    return [*honest, (Balanced.name, None)]

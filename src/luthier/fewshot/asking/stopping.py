@@ -92,7 +92,7 @@ def _stability(recent: Sequence[float], stable: bool) -> str:
     if stable:
         return f"answers have not changed for {ROUNDS} rounds (kappa {min(recent):.3f} or more)"
     if len(recent) < ROUNDS:
-        return f"there are {len(recent)} of {ROUNDS} rounds to compare answers of"
+        return f"answers were compared over {len(recent)} of {ROUNDS} rounds"
     return f"answers still change between rounds (kappa {min(recent):.3f}, below {STABLE})"
 
 
