@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +52,16 @@ class DataReport:
         }
 
 
-def audit(table: Table, splits: Splits, refusals: Refusals | None = None) -> DataReport:
+def audit(
+    table: Table,
+    splits: Splits,
+    refusals: Refusals | None = None,
+    declared: Collection[str] = (),
+) -> DataReport:
     """Everything worth knowing about the rows of a table and the way they are divided.
 
-    `refusals` are the rows that did not get into the table; they are counted and named.
+    `refusals` are the rows that did not get into the table; they are counted and named. `declared`
+    are classes that need no training row.
     """
     seen = scan(table)
     labels = labels_of(table)
@@ -65,7 +72,7 @@ def audit(table: Table, splits: Splits, refusals: Refusals | None = None) -> Dat
         *leakage(seen, splits, table.task.generates),
         *torn_groups(seen, table.column("group"), splits),
         *_near(table, seen, splits),
-        *_label_findings(table, labels, splits, seen),
+        *_label_findings(table, labels, splits, seen, declared),
         *far_out(seen),
         *_encoding(seen),
     ]
@@ -100,12 +107,16 @@ def _near(table: Table, seen: Scan, splits: Splits) -> list[Finding]:
 
 
 def _label_findings(
-    table: Table, labels: list[tuple[str, ...]], splits: Splits, seen: Scan
+    table: Table,
+    labels: list[tuple[str, ...]],
+    splits: Splits,
+    seen: Scan,
+    declared: Collection[str],
 ) -> list[Finding]:
     if table.task in (Task.CLASSIFY, Task.MULTILABEL):
         return [
-            *balance(count_labels(labels)),
-            *unseen(labels, splits, seen),
+            *balance(count_labels(labels), declared),
+            *unseen(labels, splits, seen, declared),
             *conflicts(seen, labels),
         ]
     if table.task is Task.TAG:

@@ -69,6 +69,11 @@ class Table:
         return Table.open(path)
 
     @staticmethod
+    def empty(task: Task) -> Table:
+        """A table without rows, held in memory."""
+        return Table(_schema(task).empty_table(), task)
+
+    @staticmethod
     def open(path: Path) -> Table:
         """The table at `path`, mapped into memory.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,11 @@ from luthier.models.network import Network
 
 Reader = Callable[[Sequence[int]], str]
 """The text of tokens."""
+
+
+def words_of(tokenizer: Any) -> Reader:
+    """The text of token numbers, without special tokens."""
+    return partial(tokenizer.decode, skip_special_tokens=True)
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,16 @@ class LadderHead:
         rows = zip(batch.ids.tolist(), batch.mask.sum(1).tolist(), strict=True)
         return [self.read(ids[:count]) for ids, count in rows]
 
-    def _chances(self, fitted: Fitted, vectors: Tensor, texts: list[str]) -> Tensor:
+    def _chances(self, fitted: Fitted, vectors: Tensor, texts: list[str]) -> Any:
         """The classifier's chances (B, C) as tensors; words are constants."""
         if isinstance(fitted, Centred):
             centre, weights, bias = (
                 torch.as_tensor(a, dtype=vectors.dtype, device=vectors.device)
                 for a in (fitted.centre, fitted.weights, fitted.bias)
             )
-            level: Tensor = normalize(vectors - centre)
-            return (level @ weights.T + bias).softmax(-1)
+            level: Tensor = normalize(vectors - centre)  # type: ignore[no-untyped-call]
+            scores: Tensor = level @ weights.T + bias
+            return torch.softmax(scores, -1)
         if isinstance(fitted, Blend):
             found = [self._chances(member, vectors, texts) for member in fitted.members]
             return _joined(fitted, torch.stack(found))
@@ -79,11 +87,12 @@ def _joined(blend: Blend, chances: Tensor) -> Tensor:
     """What `luthier.fewshot.forms.blend.joined` computes, of (M, B, C)."""
     weights = torch.as_tensor(blend.weights, dtype=chances.dtype, device=chances.device)
     if blend.how == "mean":
-        return torch.tensordot(weights / weights.sum(), chances, 1)
+        mean: Tensor = torch.tensordot(weights / weights.sum(), chances, 1)
+        return mean
     logs = chances.clamp(min=TINY).log()
     if blend.how == "powers":
         return torch.softmax(torch.tensordot(weights, logs, 1), -1)
     spreads = logs.std(-1, correction=0, keepdim=True)
     level = (logs - logs.mean(-1, keepdim=True)) / spreads.clamp(min=TINY)
-    mean = torch.tensordot(weights / weights.sum(), level, 1)
-    return torch.softmax(mean * spreads.mean(0), -1)
+    level = torch.tensordot(weights / weights.sum(), level, 1)
+    return torch.softmax(level * spreads.mean(0), -1)

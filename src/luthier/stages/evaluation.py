@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from luthier.core.progress import Progress
 from luthier.core.types import Interval, Task
-from luthier.data.feed.encode import Encoded, encode
+from luthier.data.feed.encode import Encoded, encode, nothing
 from luthier.data.feed.example import encode_texts
 from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LabelNames, MajorityClass, humanise
@@ -88,6 +88,8 @@ class Evaluated:
 def evaluate(shop: Workshop, trained: Trained, progress: Progress) -> Evaluated:
     """Opens the sealed test rows once and measures every model on them."""
     indices = shop.prepared.sealed.open(PURPOSE)
+    if not len(indices) and trained.held:
+        return _held_out(shop, trained)
     encoded = encode(
         shop.prepared.table,
         shop.contract,
@@ -112,6 +114,28 @@ def evaluate(shop: Workshop, trained: Trained, progress: Progress) -> Evaluated:
         forgetting=_forgetting(shop, progress),
         harness=run_harness(shop.network, shop.base, evaluate_section.harness),
         notes=_notes(shop, exam, encoded),
+    )
+
+
+def _held_out(shop: Workshop, trained: Trained) -> Evaluated:
+    """Without test rows: what labelled rows said that were held out in turn."""
+    models, section = trained.held, shop.recipe.evaluate
+    base, tuned = next(iter(models)), models["tuned model"]
+    rows = len(tuned.rows)
+    note = (
+        f"There are no test rows: these numbers are from {rows} labelled rows, each answered by a "
+        "classifier that had not seen it; the one that is kept learnt from all of them."
+        if rows
+        else "There are no labelled rows, so nothing was measured; give some as data.test."
+    )
+    return Evaluated(
+        exam=shop.exam(nothing(shop.task), np.zeros(0, np.int64)),
+        predictions=models,
+        intervals={n: bootstrap(p, None, section.draws, section.seed) for n, p in models.items()},
+        comparison=paired(models[base], tuned, None, section.draws, section.seed) if rows else {},
+        base=base,
+        absent={n: absent(p) for n, p in models.items()} if rows else {},
+        notes=(note,),
     )
 
 
@@ -166,7 +190,10 @@ def _classifiers(
     }
     if trained.probe is not None:
         models["untouched model, linear probe"] = trained.probe.predict(vectors, truth, rows)
-    known = truth_of(shop.exam(shop.encoded, shop.part(shop.prepared.splits.train)))
+    learnt = shop.part(shop.prepared.splits.train)
+    if not len(learnt):
+        return models
+    known = truth_of(shop.exam(shop.encoded, learnt))
     models["majority class"] = MajorityClass.fit(labels, known).predict(truth, rows)
     return models
 

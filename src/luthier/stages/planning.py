@@ -18,7 +18,15 @@ from luthier.models.masked import why_whole
 from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
 from luthier.stages.forecast.result import Costs, Path, PlanResult, Schedule, show_masks
-from luthier.stages.forecast.rules import Body, costs, default_epochs, paths_of, resolved, schedule
+from luthier.stages.forecast.rules import (
+    Body,
+    costs,
+    default_epochs,
+    paths_of,
+    resolved,
+    schedule,
+    untrained,
+)
 from luthier.stages.parts.shares import crowd_of
 from luthier.train.sharded import most_at_once, own
 from luthier.train.state import trainable
@@ -59,6 +67,8 @@ def estimate(
     Raises: LowerMemory when not even one row fits into what is free.
     """
     shape = body(network, encoded.task)
+    if not len(train_rows):
+        return untrained(shape)
     batch = recipe.train.batch_size
     random = np.random.default_rng(0)
     picked = random.choice(train_rows, size=min(batch, len(train_rows)), replace=False)

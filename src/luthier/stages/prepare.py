@@ -60,6 +60,10 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
 
     Raises: FixData for faults of the files; the same files and recipe give the same result.
     """
+    from luthier.stages.fewshot.unlabelled import prepare_unlabelled, without_labels
+
+    if without_labels(recipe, base_folder):
+        return prepare_unlabelled(recipe, base_folder, folder)
     files, notes = _files(recipe.data, base_folder)
     files = _pinned(files, recipe.data.format, base_folder)
     progress.start("reading the data", None, "rows")
@@ -68,7 +72,8 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     reading = _read(recipe, files, base_folder, mapping, folder, progress, filters)
     table, counts, refusals = reading
     splits = _divide(table, counts, files, recipe)
-    report = filters.added(audit(table, splits, refusals))
+    declared = () if recipe.fewshot.enabled == "off" else recipe.fewshot.descriptions
+    report = filters.added(audit(table, splits, refusals, declared))
     _refuse(report, recipe)
     prints = {
         part: fingerprint(place, base_folder)

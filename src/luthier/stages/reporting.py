@@ -129,7 +129,7 @@ def _headline_metric(shop: Workshop, found: Evaluated) -> str:
 
     wanted = shop.recipe.evaluate.metric
     name = primary(shop.task) if wanted == "auto" else wanted
-    return name if name in found.comparison else next(iter(found.comparison))
+    return name if name in found.comparison else next(iter(found.comparison), name)
 
 
 def _adapter(shop: Workshop) -> str:
@@ -195,9 +195,9 @@ def _samples(shop: Workshop, found: Evaluated, most: int = 6) -> list[Sample]:
     ]
 
 
-def _lengths(shop: Workshop) -> Histogram:
+def _lengths(shop: Workshop) -> Histogram | None:
     lengths, limit = shop.encoded.lengths, shop.contract.max_tokens
-    return lengths_of(lengths, limit if lengths.max() >= limit else None)
+    return lengths_of(lengths, limit if lengths.max() >= limit else None) if len(lengths) else None
 
 
 def _forgotten(found: Evaluated) -> list[str]:

@@ -17,6 +17,8 @@ from luthier.recipe.recipe import Recipe
 from luthier.stages.api import RunResult
 from luthier.stages.evaluation import Evaluated
 from luthier.stages.evaluation import evaluate as evaluate_stage
+from luthier.stages.fewshot.climb import climb
+from luthier.stages.fewshot.settling import state_wish
 from luthier.stages.parts.card import write_card
 from luthier.stages.parts.environment import environment
 from luthier.stages.parts.keeping import keep
@@ -44,7 +46,7 @@ def begin(recipe: Recipe, base_folder: Path, store: Store, progress: Progress) -
     Raises: every LuthierError; the run is then marked failed with the reason, or interrupted.
     """
     world = World.join()
-    recipe = pin_recipe(recipe, base_folder)
+    recipe = state_wish(pin_recipe(recipe, base_folder))
     wanted = "auto" if recipe.task == "auto" else recipe.task.value
     facts = {"base_folder": str(base_folder.resolve()), "environment": environment()}
     content = recipe.model_dump(mode="json")
@@ -95,7 +97,9 @@ def _work(
         if record:
             _begin(record, shop, store)
         with memory_advice(shop, "training"):
-            if shop.recipe.tune is not None:
+            if shop.recipe.fewshot.enabled == "on":
+                trained = climb(shop, base_folder, progress)
+            elif shop.recipe.tune is not None:
                 shop, trained = _search(record, shop, store, progress)
             else:
                 trained = train(shop, progress, resume)
@@ -232,6 +236,8 @@ def _finish(
     write_json(record.path / "metrics.json", found.metrics())
     if shop.prepared.filters is not None:
         trained.safety["filters"] = shop.prepared.filters
+    if trained.ladder is not None:
+        write_json(record.path / "ladder.json", trained.ladder)
     if trained.safety:
         write_json(record.path / "safety.json", trained.safety)
     if shop.recipe.safety is not None:

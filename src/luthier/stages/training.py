@@ -16,6 +16,7 @@ from luthier.data.feed.batches import BatchSource, EpochBatches
 from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LinearProbe
 from luthier.evaluate.measure import metric, metrics_of
+from luthier.evaluate.predictions import Predictions
 from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
 from luthier.recipe.model import Lora
@@ -53,6 +54,10 @@ class Trained:
     hidden: Ragged | None = None
     notes: list[str] = field(default_factory=list)
     search: dict[str, Any] | None = None
+    ladder: dict[str, Any] | None = None
+    """Which few-shot rung was chosen and why; kept as ladder.json."""
+    held: dict[str, Predictions] = field(default_factory=dict)
+    """Answers to labelled rows held out in turn, by model: what is measured without test rows."""
     safety: dict[str, Any] = field(default_factory=dict)
     """What each part of `safety:` tells, by its name; kept as safety.json."""
 

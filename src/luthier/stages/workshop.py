@@ -16,7 +16,7 @@ from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.batches import BatchPlan
 from luthier.data.feed.contract import PLAIN_TEMPLATE, PromptContract, make_contract
-from luthier.data.feed.encode import Encoded, encode
+from luthier.data.feed.encode import Encoded, encode, nothing
 from luthier.data.feed.masking import Masking
 from luthier.models.adapter import Adapter
 from luthier.models.base import Base, end_tokens, load_base
@@ -29,6 +29,8 @@ from luthier.recipe.recipe import Recipe
 from luthier.screen.canonical import canonical
 from luthier.stages import planning
 from luthier.stages.combinations import check_harness, refuse_impossible, refuse_misfit
+from luthier.stages.fewshot.settling import refuse_base
+from luthier.stages.fewshot.settling import settle as settle_fewshot
 from luthier.stages.forecast.result import Foreseen
 from luthier.stages.forecast.result import token_findings as token_findings
 from luthier.stages.forecast.rules import most_tokens
@@ -102,7 +104,7 @@ def set_up(
 
     Raises: every error of its parts; nothing has been trained then.
     """
-    prepared = prepare(recipe, base_folder, folder, progress)
+    recipe, prepared = settle_fewshot(recipe, prepare(recipe, base_folder, folder, progress))
     refuse_impossible(recipe, prepared.task)
     return furnish(recipe, prepared, folder, artefacts, progress)
 
@@ -123,6 +125,7 @@ def furnish(
     with set_up_advice("loading the base model", recipe.model):
         base = open_base(recipe, prepared.task, progress, first_place(recipe, device))
     refuse_misfit(recipe, prepared.task, base)
+    refuse_base(recipe, base.kind)
     prepared = replace(prepared, facts=replace(prepared.facts, masked=base.masked))
     check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)
@@ -220,6 +223,8 @@ def _tokens(
     splits = prepared.splits
     indices = np.concatenate([splits.train, splits.validation])
     place = recipe.data.train
+    if not len(indices):
+        return nothing(prepared.task)
 
     def fresh() -> Encoded:
         labels = prepared.facts.labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
@@ -34,15 +34,19 @@ def count_labels(labels: Iterable[tuple[str, ...]]) -> dict[str, int]:
     return dict(Counter(label for row in labels for label in row).most_common())
 
 
-def balance(counts: dict[str, int]) -> list[Finding]:
-    """One class only, skewed classes, and classes with very few rows."""
+def balance(counts: dict[str, int], declared: Collection[str] = ()) -> list[Finding]:
+    """One class only, skewed classes, and classes with very few rows.
+
+    With other classes `declared`, rows of one class are no error.
+    """
     if len(counts) == 0:
         return [Finding("no-labels", Level.ERROR, "no row has a label")]
-    if len(counts) == 1:
+    if len(counts) == 1 and not set(declared) - counts.keys():
         name = next(iter(counts))
         message = f"every label is {name!r}; at least two classes are needed to tell apart"
         return [Finding("one-class", Level.ERROR, message, counts[name])]
-    return [*_skew(counts), *_rare(counts)]
+    skew = _skew(counts) if len(counts) > 1 else []
+    return [*skew, *_rare(counts)]
 
 
 def _skew(counts: dict[str, int]) -> list[Finding]:
@@ -83,9 +87,11 @@ def constant(values: list[float]) -> list[Finding]:
     return [Finding("one-class", Level.ERROR, message, len(values))]
 
 
-def unseen(labels: Labels, splits: Splits, scan: Scan) -> list[Finding]:
-    """Labels of held-out rows that training never shows."""
-    known = {label for i in splits.train.tolist() for label in labels[i]}
+def unseen(
+    labels: Labels, splits: Splits, scan: Scan, declared: Collection[str] = ()
+) -> list[Finding]:
+    """Labels of held-out rows that training never shows, and that are not `declared` either."""
+    known = {label for i in splits.train.tolist() for label in labels[i]} | set(declared)
     found = []
     for name, rows, level in (
         ("test", splits.test, Level.ERROR),

@@ -173,6 +173,17 @@ def encode(
     return replace(_columns(table.task, examples, count), masking=contract.masking)
 
 
+def nothing(task: Task) -> Encoded:
+    """No row at all, for a classifier that is made from descriptions."""
+    return Encoded(
+        task=task,
+        ids=Ragged.pack((), "int32"),
+        rows=np.zeros(0, np.int64),
+        weights=np.zeros(0, np.float32),
+        targets=np.zeros(0, np.int64),
+    )
+
+
 def _count(
     example: Example, count: EncodeCount, source: int, contract: PromptContract, place: str
 ) -> bool:

@@ -11,9 +11,10 @@ import numpy as np
 from luthier.core.errors import FixData
 from luthier.core.progress import Progress
 from luthier.core.seeds import derive
-from luthier.evaluate.predictions import FloatArray
+from luthier.evaluate.predictions import FloatArray, IntArray
 from luthier.fewshot.choosing.evidence import LEVEL, Bench, Gain
 from luthier.fewshot.choosing.sureness import (
+    RISK,
     Abstention,
     abstention_of,
     shift_of,
@@ -65,13 +66,15 @@ class Choice:
     decisions: tuple[Decision, ...]
     temperature: float
     abstention: Abstention | None
+    checked: tuple[IntArray, FloatArray] | None = None
+    """Rows that were held out (M,), and what the rung said about them (M, C) without them."""
     notes: tuple[str, ...] = ()
     level: float = LEVEL
     counts: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the classifier, ready for JSON."""
-        told = {n: v for n, v in self.__dict__.items() if n not in ("fitted",)}
+        told = {n: v for n, v in self.__dict__.items() if n not in ("fitted", "checked")}
         return told | {
             "scores": [asdict(score) for score in self.scores],
             "decisions": [asdict(decision) for decision in self.decisions],
@@ -80,12 +83,14 @@ class Choice:
         }
 
 
-def choose(known: Known, rungs: Sequence[Rung], metric: str, progress: Progress) -> Choice:
+def choose(
+    known: Known, rungs: Sequence[Rung], metric: str, progress: Progress, risk: float = RISK
+) -> Choice:
     """The rung to be used for what is known, fitted to all of it.
 
     Without evidence it is the one of `FIRST` for so many rows; from eight rows per class on, any
     other has to be better with a chance of nine in ten, by half a standard error, and without
-    losing a class.
+    losing a class. `risk` is what answers above the score that may be trusted may be wrong.
 
     Raises: FixData when no rung can be tried.
     """
@@ -105,7 +110,7 @@ def choose(known: Known, rungs: Sequence[Rung], metric: str, progress: Progress)
         tried = [rung for rung in usable if bench.tried(rung)]
         scores = [Score(rung.name, *bench.score(rung)) for rung in tried]
     progress.start(f"few labels: {held.name} on all rows", None, "")
-    return _settled(known, held, cuts, metric, scores, decisions)
+    return _settled(known, held, Record(cuts, metric, risk, scores, decisions))
 
 
 def first(known: Known, usable: Sequence[Rung]) -> Rung:
@@ -147,28 +152,40 @@ def _walk(
     return held
 
 
-def _settled(
-    known: Known, held: Rung, cuts: Sequence[Cut], metric: str, scores: Sequence[Score],
-    decisions: Sequence[Decision],
-) -> Choice:  # fmt: skip
+@dataclass(frozen=True)
+class Record:
+    """What the walk up the ladder leaves for the end: cuts, and all that is to be told."""
+
+    cuts: Sequence[Cut]
+    metric: str
+    risk: float
+    scores: Sequence[Score]
+    decisions: Sequence[Decision]
+
+
+def _settled(known: Known, held: Rung, record: Record) -> Choice:
     """The rung fitted to all rows, its chances adjusted by what the held-out rows showed."""
-    temperature, abstention = 1.0, None
+    temperature, abstention, checked = 1.0, None, None
     shift = shift_of(known.counts, known.prior)
-    if cuts and learnable(known):
+    cuts = record.cuts
+    if cuts:
+        rows = np.unique(cuts[0].held)
         chances = _together([held_out(held, cut) for cut in cuts], cuts)
-        truth = known.truth[np.unique(cuts[0].held)]
-        temperature = temperature_of(chances, truth)
-        abstention = abstention_of(adjusted(chances, temperature, shift), truth)
+        truth = known.truth[rows]
+        temperature = temperature_of(chances, truth) if learnable(known) else 1.0
+        checked = (rows, adjusted(chances, temperature, shift))
+        abstention = abstention_of(adjusted(chances, temperature, shift), truth, record.risk)
     return Choice(
         rung=held.name,
         fitted=Adjusted(known.made(held), temperature, shift),
-        metric=metric,
+        metric=record.metric,
         rows=len(known.rows),
         per_class=known.per_class,
-        scores=tuple(scores),
-        decisions=tuple(decisions),
+        scores=tuple(record.scores),
+        decisions=tuple(record.decisions),
         temperature=temperature,
         abstention=abstention,
+        checked=checked,
         counts=dict(zip(known.labels, known.counts.tolist(), strict=True)),
     )
 

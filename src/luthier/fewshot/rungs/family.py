@@ -17,3 +17,5 @@ FROZEN: tuple[Rung, ...] = (
     Mixed("scaled", 5, "scaled", three()),
     Stacked(),
 )
+NAMES = tuple(rung.name for rung in FROZEN)
+"""What `fewshot.rungs` may name, from simple to costly."""

@@ -10,15 +10,24 @@ import numpy as np
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
-from luthier.data.feed.encode import encode
+from luthier.data.feed.encode import encode, nothing
 from luthier.models.adapters.build import build_adapter
 from luthier.models.places import default_id, locate
 from luthier.models.probe import known_precision, may_have_cuda
 from luthier.models.sketch import Sketch, sketch
 from luthier.recipe.recipe import Recipe
 from luthier.stages.combinations import refuse_impossible
+from luthier.stages.fewshot.settling import settle as settle_fewshot
+from luthier.stages.fewshot.settling import state_wish
 from luthier.stages.forecast.result import Foreseen, PlanResult
-from luthier.stages.forecast.rules import costs, most_tokens, paths_of, resolved, schedule
+from luthier.stages.forecast.rules import (
+    costs,
+    most_tokens,
+    paths_of,
+    resolved,
+    schedule,
+    untrained,
+)
 from luthier.stages.forecast.sizes import body_of, seconds_per_token
 from luthier.stages.parts.privately import make_private
 from luthier.stages.prepare import Prepared, prepare
@@ -30,7 +39,9 @@ def foresee(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
 
     Raises: every error a run would meet before its first update.
     """
-    prepared = prepare(recipe, base_folder, folder, progress)
+    recipe, prepared = settle_fewshot(
+        state_wish(recipe), prepare(recipe, base_folder, folder, progress)
+    )
     refuse_impossible(recipe, prepared.task)
     recipe = make_private(recipe, prepared)
     known = _known(recipe, prepared.task)
@@ -70,12 +81,17 @@ def _from_files(recipe: Recipe, prepared: Prepared, base: Sketch, progress: Prog
     legal = paths_of(recipe, task, body, adapter)
     progress.start("tokenising", None, "rows")
     rows = [int(i) for i in np.concatenate([splits.train, splits.validation])]
-    encoded = encode(prepared.table, contract, prepared.facts.labels, recipe.data.train, rows)
+    encoded = nothing(task)
+    if rows:
+        encoded = encode(prepared.table, contract, prepared.facts.labels, recipe.data.train, rows)
     train = encoded.among(splits.train)
     filled = resolved(recipe, task, len(train), body, adapter)
     timing = schedule(filled, len(train))
     lengths = encoded.lengths[train]
-    per_token = seconds_per_token(base, float(lengths.mean()))
+    costing = untrained(body)
+    if len(train):
+        per_token = seconds_per_token(base, float(lengths.mean()))
+        costing = costs(filled, body, lengths, timing.steps, per_token)
     return Foreseen(
         recipe=filled,
         prepared=prepared,
@@ -83,7 +99,7 @@ def _from_files(recipe: Recipe, prepared: Prepared, base: Sketch, progress: Prog
         encoded=encoded,
         legal=legal,
         timing=timing,
-        costs=costs(filled, body, lengths, timing.steps, per_token),
+        costs=costing,
         base=name,
         held="weights in float32 on cpu",
         notes=outlook_notes(filled, prepared, timing.steps, body.trained),

@@ -110,6 +110,8 @@ class Foreseen:
         )
 
     def _sentences(self) -> list[str]:
+        if self.recipe.fewshot.enabled == "on":
+            return ["no parameter of the base is trained: a rung is chosen and fitted", self.held]
         return [
             f"{self.timing.steps} updates of {self.recipe.train.batch_size} rows "
             f"({self.timing.epochs:.1f} passes) at a learning rate of {self.timing.rate:g}",

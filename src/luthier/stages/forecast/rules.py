@@ -192,6 +192,11 @@ def costs(
     return Costs(round(memory / 1e6, 1), round(seconds, 1), micro)
 
 
+def untrained(body: Body) -> Costs:
+    """What a run costs that has no row to learn from."""
+    return Costs(round((PROCESS_BYTES + body.bytes) / 1e6, 1), START_S, 1)
+
+
 def _activation_bytes(body: Body, tokens: float, whole: bool) -> float:
     """Bytes kept for the backward pass of one row: about 16 widths per token and layer, and the
     attention weights where the kernel keeps them (Korthikanti et al. 2022, section 4.1)."""

@@ -18,6 +18,8 @@ from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
 from luthier.data.mapping import Mapping
+from luthier.fewshot import keeping as ladder
+from luthier.fewshot.head import LadderHead, words_of
 from luthier.models.base import Base
 from luthier.models.build import assemble, build_adapter, build_head
 from luthier.models.files import check_safetensors
@@ -83,6 +85,8 @@ def _write(
                 str(place / "weights"), safe_serialization=True, state_dict=tensors
             )
             shop.base.tokenizer.save_pretrained(str(place / "weights"))
+        if isinstance(shop.head, LadderHead):
+            ladder.save(shop.head.fitted, place)
         if output:
             kept = {n: t.detach().contiguous().cpu() for n, t in output.items()}
             save_file(kept, str(place / "head.safetensors"))
@@ -116,6 +120,9 @@ def open_tuned(folder: Path, progress: Progress, whole: bool = False) -> Tuned:
         base = dequantized(base)
     facts = load_facts(place / "facts.json")
     head = build_head(recipe.task, facts, recipe.train)
+    if ladder.saved(place):
+        read = words_of(base.tokenizer)
+        head = LadderHead(facts.labels, ladder.load(place), read)
     network = assemble(base, build_adapter(recipe.adapter), head, recipe.train.seed)
     _fill(network, place, recipe)
     contract = open_contract(recipe, base, recipe.task)

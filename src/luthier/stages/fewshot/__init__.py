@@ -1,0 +1,1 @@
+"""Where the few-shot ladder meets the flow of a run."""

@@ -1,0 +1,166 @@
+"""Whether a run takes the ladder, which classes it knows, and what it can't be combined with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from luthier.core.errors import FixData, FixRecipe, nearest
+from luthier.core.types import Task
+from luthier.data.feed.labels import HeadFacts, LabelSet
+from luthier.fewshot.rungs.family import NAMES
+from luthier.recipe.fewshot import Fewshot
+from luthier.recipe.model import HeadOnly
+from luthier.recipe.recipe import Recipe
+from luthier.stages.prepare import Prepared
+
+FEW = 32
+"""Labelled rows per class, in the median, below which `auto` takes the ladder."""
+OWN_WORDS = ("train", "adapter", "tune", "safety")
+"""Sections that say how to train; where one is given, `auto` leaves the recipe as it is."""
+
+
+def state_wish(recipe: Recipe) -> Recipe:
+    """`auto` becomes `off` where the recipe says how to train; called before anything is filled in.
+
+    A recipe that was written out whole, such as that of a finished run, says on or off.
+    """
+    said = [name for name in OWN_WORDS if name in recipe.model_fields_set]
+    if recipe.fewshot.enabled != "auto" or not said:
+        return recipe
+    return _with(recipe, enabled="off")
+
+
+def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
+    """The recipe with `fewshot.enabled` on or off, and the classes that are known then.
+
+    Raises: FixRecipe for a section that can't be kept; FixData for labels outside the declared
+    classes.
+    """
+    wish = recipe.fewshot.enabled
+    if wish == "off" or (wish == "auto" and not _few(recipe, prepared)):
+        return _with(recipe, enabled="off"), prepared
+    refuse(recipe, prepared.task)
+    names = declared(recipe.fewshot, prepared)
+    recipe = _with(recipe, enabled="on").model_copy(
+        update={"task": Task.CLASSIFY, "adapter": HeadOnly()}
+    )
+    rows = len(prepared.splits.train) + len(prepared.splits.validation)
+    told = f"{rows} labelled rows of {len(names)} classes: the few-shot ladder is taken"
+    return recipe, replace(
+        prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, told)
+    )
+
+
+def refuse(recipe: Recipe, task: Task) -> None:
+    """Stops where the ladder was asked for and can't be taken.
+
+    Raises: FixRecipe naming the key.
+    """
+    safety = recipe.safety
+    met = {
+        "fewshot.enabled": None if task is Task.CLASSIFY else f"the task is {task.value}",
+        "tune": "a search trains many models" if recipe.tune else None,
+        "safety.privacy": "private training has no ladder" if safety and safety.privacy else None,
+        "safety.adversarial": (
+            "rungs are not trained against attacks" if safety and safety.adversarial else None
+        ),
+    }
+    if safety and safety.checks and safety.checks.harden:
+        met["safety.checks.harden"] = "rungs are not trained against attacks"
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        met["fewshot.enabled"] = "several processes were started"
+    for place, why in met.items():
+        if why:
+            raise FixRecipe(
+                place, f"the few-shot ladder can't be taken: {why}",
+                "it makes classifiers, in one process, without a search or protected training",
+                "set fewshot.enabled: off, or leave the section out",
+            )  # fmt: skip
+    for name in recipe.fewshot.rungs:
+        if name not in NAMES:
+            near = nearest(name, NAMES)
+            raise FixRecipe(
+                "fewshot.rungs", f"{name!r} is no rung", f"one of {', '.join(NAMES)}",
+                f"did you mean {near!r}?" if near else "",
+            )  # fmt: skip
+
+
+def refuse_base(recipe: Recipe, kind: str) -> None:
+    """Stops where the ladder was chosen for a base that has no vectors of texts.
+
+    Raises: FixRecipe.
+    """
+    if recipe.fewshot.enabled == "on" and kind != "encoder":
+        raise FixRecipe(
+            "model.id", "the few-shot ladder reads vectors of an encoder, and this base writes",
+            "an encoder", "set fewshot.enabled: off, or choose an encoder",
+        )  # fmt: skip
+
+
+def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
+    """The classes: those that are described, else those that have a row.
+
+    Raises: FixData for a label that is not among the described ones; FixRecipe for a class of
+    which nothing is known, and for a prior that names other classes.
+    """
+    counts = _counts(prepared)
+    names = tuple(sorted(section.descriptions or counts))
+    strange = [name for name in counts if name not in names]
+    if strange:
+        near = nearest(strange[0], names)
+        raise FixData(
+            "the label column",
+            f"{strange[0]!r} is not among the classes of fewshot.descriptions",
+            f"they are {', '.join(names)}",
+            f"did you mean {near!r}?" if near else "describe it, or remove its rows",
+        )
+    for name in names:
+        if not counts.get(name) and not _says(section.descriptions[name]) and not _says(name):
+            raise FixRecipe(
+                f"fewshot.descriptions.{name}",
+                "the class has no labelled row, no description and no name in words",
+                advice="describe it in a sentence",
+            )
+    if section.target_prior and set(section.target_prior) != set(names):
+        odd = sorted(set(section.target_prior) ^ set(names))
+        raise FixRecipe(
+            "fewshot.target_prior", f"it does not agree with the classes on {', '.join(odd)}",
+            f"a share for each of {', '.join(names)}",
+        )  # fmt: skip
+    if len(names) < 2:
+        raise FixData(
+            "the labels", f"there is one class, {names[0]!r}" if names else "there is none",
+            "at least two", "describe the others in fewshot.descriptions",
+        )  # fmt: skip
+    return names
+
+
+def _says(words: str) -> bool:
+    """Whether there are letters enough to be a word."""
+    return sum(letter.isalpha() for letter in words) >= 3
+
+
+def _few(recipe: Recipe, prepared: Prepared) -> bool:
+    if prepared.task is not Task.CLASSIFY or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return False
+    if recipe.tune is not None or recipe.safety is not None or recipe.evaluate.harness:
+        return False
+    counts = _counts(prepared)
+    of_classes = [counts.get(name, 0) for name in recipe.fewshot.descriptions or counts]
+    return bool(np.median(of_classes) < FEW) if of_classes else True
+
+
+def _counts(prepared: Prepared) -> dict[str, int]:
+    """Labelled rows of each class outside the test part."""
+    learnt = np.concatenate([prepared.splits.train, prepared.splits.validation])
+    labels: Sequence[str] = prepared.table.column("label") if len(prepared.table) else []
+    names, counts = np.unique([str(labels[i]) for i in learnt], return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _with(recipe: Recipe, **changes: str) -> Recipe:
+    return recipe.model_copy(update={"fewshot": recipe.fewshot.model_copy(update=changes)})
