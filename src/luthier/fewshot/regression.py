@@ -32,6 +32,8 @@ def regress(
     with warnings.catch_warnings():
         # What a thousandth of the loss is worth does not show in any choice made here.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # One row per class is what is meant here, and no sign of a regression problem.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         model = LogisticRegression(C=strength, max_iter=_ROUNDS, tol=_CLOSE)
         model.fit(features, truth, sample_weight=counts)
     rows, shift = np.asarray(model.coef_), np.asarray(model.intercept_)
