@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from luthier.core.seeds import derive
-from luthier.evaluate.measure import metric
+from luthier.evaluate.measure import chosen
+from luthier.evaluate.metric import Metric
 from luthier.evaluate.predictions import ClassPredictions, FloatArray, IntArray
 from luthier.fewshot.folds import Cut, held_out
-from luthier.fewshot.rung import Rung
+from luthier.fewshot.rung import Known, Rung
 
 DRAWS = 2000
 LEVEL = 0.9
@@ -52,8 +53,8 @@ class Bench:
     """Rungs measured on the rows of several cuts; one unit is a row or a group of rows."""
 
     def __init__(self, cuts: Sequence[Cut], name: str, seed: int) -> None:
-        self.cuts, self.metric, self._seed = cuts, metric(name), seed
         known = cuts[0].known
+        self.cuts, self.metric, self._seed = cuts, _metric(known, name), seed
         self._units = np.arange(len(known.rows)) if known.groups is None else known.groups
         self._judged: dict[str, Judged] = {}
         held = np.unique(np.concatenate([cut.held for cut in cuts]))
@@ -126,3 +127,10 @@ class Bench:
         by_unit = np.zeros((len(self._names), chances.shape[1]))
         np.add.at(by_unit, owners, right)
         return Judged(sums, by_unit)
+
+
+def _metric(known: Known, name: str) -> Metric:
+    """The metric of that name among those of single classes."""
+    none = np.zeros(0, np.int64)
+    said = ClassPredictions(known.labels, none, np.zeros((0, len(known.labels))), none)
+    return chosen(said, [name])[0]
