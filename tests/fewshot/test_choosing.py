@@ -76,7 +76,7 @@ def test_with_very_few_rows_nothing_is_chosen_by_scores() -> None:
     given = known(3)
     assert not telling(given)
     choice = choose(given, (*FROZEN, _turned(given)), "accuracy", Silence())
-    assert choice.rung == "scaled"
+    assert choice.rung == "stacked"
     assert all(not d.accepted and d.gain is None for d in choice.decisions)
 
 

@@ -27,9 +27,11 @@ from luthier.fewshot.rungs.blends import learnable
 
 EVIDENCE_FROM, EVIDENCE_ROWS = 8.0, 150
 """Rows per class, in the median, or rows in all, below which cross-validation can't tell rungs
-apart."""
+apart; the latter where there are enough of each class to learn powers from."""
 REPEATS = ((150, 4), (400, 2))
 """Fewer rows than the first number are cut anew so many times."""
+COSTLY = 5000
+"""Rows times classes above which one cut has to do: a fit takes a second then."""
 
 
 @dataclass(frozen=True)
@@ -116,16 +118,17 @@ def choose(
 def first(known: Known, usable: Sequence[Rung]) -> Rung:
     """The rung that is taken without evidence: the one that measured best with so few labels.
 
-    Without labels zero-shot; then three ways averaged, and stacked once held-out rows can say how.
+    That is zero-shot without labels, and the stacked blend with any.
     """
-    wanted = "zero-shot" if not len(known.rows) else "stacked" if learnable(known) else "scaled"
+    wanted = "stacked" if len(known.rows) else "zero-shot"
     found = [rung for rung in usable if rung.name == wanted]
     return found[0] if found else usable[0]
 
 
 def telling(known: Known) -> bool:
     """Whether there are rows enough for cross-validation to tell rungs apart."""
-    return known.per_class >= EVIDENCE_FROM or len(known.rows) >= EVIDENCE_ROWS
+    enough = len(known.rows) >= EVIDENCE_ROWS and learnable(known)
+    return known.per_class >= EVIDENCE_FROM or enough
 
 
 def _walk(
@@ -201,5 +204,7 @@ def _cuts(known: Known) -> list[Cut]:
     if len(known.rows) < 2 * len(known.labels) and len(known.rows) < 4:
         return []
     times = next((n for least, n in REPEATS if len(known.rows) < least), 1)
+    if not telling(known) or len(known.rows) * len(known.labels) > COSTLY:
+        times = 1
     cuts = [Cut(known, derive(known.seed, "cut", place)) for place in range(times)]
     return cuts if all(len(cut.folds) for cut in cuts) else []

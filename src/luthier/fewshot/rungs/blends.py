@@ -17,13 +17,13 @@ from luthier.fewshot.rungs.lexical import LexicalRung
 from luthier.fewshot.rungs.linear import Described
 from luthier.fewshot.rungs.zero import ZeroShot
 
-PRIOR = (0.5, 1.5, 1.5)
+PRIOR = (0.25, 1.5, 1.0)
 """Powers of zero-shot, described probe and lexical before any evidence."""
 FIRM = 5.0
 """How firmly the powers stay there, in nats per squared unit."""
-LEARNT_FROM, LEARNT_ROWS = 4.0, 60
-"""Rows per class, in the median, or rows in all, below which held-out rows say nothing about the
-powers."""
+LEARNT_FROM = 4.0
+"""Rows per class, in the median or on the mean, below which held-out rows say nothing about the
+powers: what is learnt without one of two rows is another thing."""
 
 
 def three() -> tuple[Rung, ...]:
@@ -65,7 +65,7 @@ class Stacked:
     """Members' chances multiplied, each to a power that held-out rows chose.
 
     The powers also set how sure the blend is, so it comes out calibrated. They are drawn to
-    `PRIOR`, and stay there with fewer than four rows per class and 60 in all.
+    `PRIOR`, and stay there with fewer than four rows per class.
 
     Source: Wolpert, Stacked Generalization, 1992; Genest and Zidek, Combining Probability
     Distributions, 1986 (logarithmic pools).
@@ -110,7 +110,7 @@ class Stacked:
 
 def learnable(known: Known) -> bool:
     """Whether there are rows enough to learn how sure a blend should be."""
-    return known.per_class >= LEARNT_FROM or len(known.rows) >= LEARNT_ROWS
+    return max(known.per_class, len(known.rows) / len(known.labels)) >= LEARNT_FROM
 
 
 def powers_of(chances: Sequence[FloatArray], truth: IntArray, prior: FloatArray) -> FloatArray:
