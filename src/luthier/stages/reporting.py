@@ -24,6 +24,7 @@ from luthier.stages.page.build import (
 from luthier.stages.page.checks import behaviour_part, evidence_lines, poison_part
 from luthier.stages.page.data import Cost, Curve, FastPath, Histogram, Mistake, ReportData, Sample
 from luthier.stages.page.filters import filters_part
+from luthier.stages.page.ladder import ladder_part
 from luthier.stages.page.privacy import privacy_part
 from luthier.stages.page.robustness import robustness_part
 from luthier.stages.page.search import SearchPart, search_part
@@ -71,7 +72,7 @@ def _data(
         created=run.created.strftime("%Y-%m-%d %H:%M UTC"),
         task=shop.task.value,
         model=shop.base.spec.id,
-        adapter=_adapter(shop),
+        adapter=_adapter(shop, trained),
         primary=_headline_metric(shop, found),
         rows={k: v for k, v in shop.prepared.report.rows.items() if k in _PARTS},
         models=tuple(found.predictions),
@@ -106,6 +107,7 @@ def _data(
         behaviour=behaviour_part(moved) if (moved := trained.safety.get("battery")) else None,
         filters=filters_part(told) if (told := trained.safety.get("filters")) else None,
         robustness=robustness_part(met) if (met := trained.safety.get("robustness")) else None,
+        ladder=ladder_part(trained.ladder) if trained.ladder is not None else None,
     )
 
 
@@ -132,7 +134,9 @@ def _headline_metric(shop: Workshop, found: Evaluated) -> str:
     return name if name in found.comparison else next(iter(found.comparison), name)
 
 
-def _adapter(shop: Workshop) -> str:
+def _adapter(shop: Workshop, trained: Trained) -> str:
+    if trained.ladder is not None:
+        return f"none; few-shot rung {trained.ladder['rung']!r}"
     section = shop.recipe.adapter
     if section.kind == "lora":
         kind = "DoRA" if section.decomposed else "rsLoRA" if section.rank_stabilised else "LoRA"

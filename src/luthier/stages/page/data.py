@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from luthier.core.errors import CheckRun
 from luthier.stages.page.checks import BehaviourPart, EvidenceLine, PoisonPart
 from luthier.stages.page.filters import FiltersPart
+from luthier.stages.page.ladder import LadderPart
 from luthier.stages.page.privacy import PrivacyPart
 from luthier.stages.page.robustness import RobustnessPart
 from luthier.stages.page.search import SearchPart
@@ -174,6 +175,7 @@ class ReportData:
     privacy: PrivacyPart | None = None
     filters: FiltersPart | None = None
     robustness: RobustnessPart | None = None
+    ladder: LadderPart | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""
