@@ -123,6 +123,9 @@ class Finder:
         usual = [c for c in self.named(names.LABEL) if c in usable]
         if usual:
             return usual[0]
+        told = [c for c in self.columns if c not in taken and c != spans and self._says_label(c)]
+        if told:
+            return told[0]
         aside = set(names.find(names.ASIDE, self.columns)) | set(self._named_texts())
         free = [c for c in usable if c not in aside and self.profiles[c].labels]
         if len(free) > 1:
@@ -134,6 +137,14 @@ class Finder:
         if column.lists:
             return column.tags and name in self.named(names.LABEL)
         return column.labels or column.measured or bool(column.divider())
+
+    def _says_label(self, name: str) -> bool:
+        """Whether a column of few rows is called a label: each class may have one row then."""
+        column = self.profiles[name]
+        few = len(column.filled) <= names.FEW_ROWS
+        return (
+            few and names.plain(name) in names.SAYS_LABEL and column.strings and column.words <= 8
+        )
 
     def _named_texts(self) -> list[str]:
         return [c for c in self.columns if names.plain(c) in names.TEXT]

@@ -31,6 +31,9 @@ LABEL = (
     "intent", "sentiment", "target", "topic", "topics", "emotion", "tag", "tags", "genre",
     "genres", "diagnosis", "department", "priority", "outcome", "score", "rating", "stars", "y",
 )  # fmt: skip
+SAYS_LABEL = ("label", "class", "category", "intent")
+"""Names that say enough in a file of few rows, whatever its values look like."""
+FEW_ROWS = 200
 GROUP = (
     "group", "client", "patient", "patient_id", "conversation_id", "dialog", "dialog_id",
     "dialogue_id", "thread_id", "user_id", "customer_id", "document_id", "doc_id", "doc",

@@ -13,6 +13,7 @@ from luthier.data.audit import DataReport
 from luthier.data.feed.labels import HeadFacts, LabelSet
 from luthier.data.glance import glance
 from luthier.data.mapping import Mapping, Refusals, canonical_rows, recognise
+from luthier.data.mappings.names import LABEL, plain
 from luthier.data.source import Source, fingerprint, open_source
 from luthier.data.split import SealedTest, Splits
 from luthier.data.table import Table
@@ -29,12 +30,12 @@ def without_labels(recipe: Recipe, base_folder: Path) -> bool:
         return False
     if recipe.task not in ("auto", Task.CLASSIFY):
         return False
-    source = _open(recipe, recipe.data.train, base_folder)
-    try:
-        recognise(glance(source), Task.CLASSIFY, recipe.data.columns.given())
-    except FixData:
-        return True
-    return False
+    if recipe.data.columns.label is not None:
+        return False
+    sample = glance(_open(recipe, recipe.data.train, base_folder))
+    # A column that is called a label is one, even where the labels in it look odd.
+    columns = dict.fromkeys(name for row in sample for name in row)
+    return bool(sample) and not any(plain(name) in LABEL for name in columns)
 
 
 def prepare_unlabelled(recipe: Recipe, base_folder: Path, folder: Path) -> Prepared:
