@@ -21,8 +21,11 @@ FAR = 1e7
 GAIN, GAIN_ROWS = 0.25, 4.0
 """Expected before anything is seen: the first point lies about `GAIN` below the end of the curve.
 That counts as much as so many rows."""
-MISFIT = 0.02
-"""Deviation of real curves from the law, for each factor e of labels beyond the last point."""
+PRIOR = 0.5
+"""Pseudo-counts of right and wrong rows (Jeffreys)."""
+ROUGH, MISFIT = 0.01, 0.02
+"""Deviation of real curves from the law: anywhere, and more for each factor e of labels beyond the
+last point. Set on four sets of bench/labelling; the others had no part in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ class Curve:
         beyond = max(0.0, math.log((labels + self.started) / (self.last + self.started)))
         values = np.clip(self.a - self.b * (labels + self.started) ** -self.c, 0.0, 1.0)
         middle = float(np.median(values))
-        spread = np.clip(values + MISFIT * beyond * self.off, 0.0, 1.0)
+        spread = np.clip(values + (ROUGH + MISFIT * beyond) * self.off, 0.0, 1.0)
         low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return Interval(middle, min(float(low), middle), max(float(high), middle), LEVEL)
 
@@ -126,18 +129,21 @@ class Needed:
 def _resampled(right: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Values and their weights, both (DRAWS, P), over resampled rows.
 
-    Weights are inverse variances, with one row right and one wrong added so that a point where
-    all are right is not taken for certain.
+    Weights of a Bayesian bootstrap leave no row out, so few rows give no empty points. Half a row
+    that is right and half a row that is wrong stand beside them, so that a point where all are
+    right is not taken for certain.
     """
+    rows, points = right.shape
     known = np.isfinite(right)
     filled = np.where(known, right, 0.0)
-    # Weights of a Bayesian bootstrap leave no row out, so few rows give no empty points.
-    picks = rng.exponential(size=(DRAWS, len(right)))
-    picks *= len(right) / picks.sum(axis=1, keepdims=True)
+    picks = rng.exponential(size=(DRAWS, rows))
+    beside = rng.gamma(PRIOR, size=(DRAWS, 2))
     counts = picks @ known
-    values = np.where(counts > 0, picks @ filled / np.maximum(counts, 1e-9), 0.5)
-    smooth = (values * counts + 1) / (counts + 2)
-    return values, np.where(counts > 0, counts / (smooth * (1 - smooth)), 0.0)
+    total = counts + beside.sum(axis=1, keepdims=True)
+    values = (picks @ filled + beside[:, :1]) / total
+    seen = known.sum(axis=0)
+    weights = np.where(seen > 0, (seen + 2 * PRIOR) / np.maximum(values * (1 - values), 0.01), 0.0)
+    return values, np.broadcast_to(weights, (DRAWS, points))
 
 
 def _laws(

@@ -23,7 +23,8 @@ class Standing:
 
     `vectors` (N, D) are the encoder's, `chances` (N, C) the present model's, `truth` (N,) class
     numbers or `UNKNOWN`. `closed` (N,) are rows that may not be asked for, such as skipped ones;
-    labelled rows never are. `before` (C,) counts labels of rows that are not of the pool.
+    labelled rows never are. `before` (C,) counts labels of rows that are not of the pool. `lots`
+    (N,) are the rows in the order in which they are drawn by lot, by `seed` where left out.
 
     Raises: CheckRun when shapes do not agree.
     """
@@ -34,6 +35,7 @@ class Standing:
     closed: NDArray[np.bool_]
     seed: int = 0
     before: IntArray | None = None
+    lots: IntArray | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.vectors)
@@ -49,6 +51,11 @@ class Standing:
     def open(self) -> IntArray:
         """The rows that may be asked for, in order (M,)."""
         return np.flatnonzero((self.truth == UNKNOWN) & ~self.closed)
+
+    @property
+    def drawn(self) -> IntArray:
+        """All rows in the order in which they are drawn by lot (N,)."""
+        return drawn_by(self.seed, len(self.vectors)) if self.lots is None else self.lots
 
     @cached_property
     def labelled(self) -> IntArray:
@@ -90,6 +97,11 @@ class Standing:
             if name in self.__dict__:
                 made.__dict__[name] = self.__dict__[name]
         return made
+
+
+def drawn_by(seed: int, rows: int) -> IntArray:
+    """The rows 0 to `rows` - 1 in an order drawn by lot."""
+    return np.random.default_rng(derive(seed, "lots")).permutation(rows)
 
 
 class Query(Protocol):

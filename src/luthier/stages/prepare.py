@@ -24,6 +24,7 @@ from luthier.data.split import SealedTest, Splits, make_splits
 from luthier.data.table import Table
 from luthier.recipe.data import Data
 from luthier.recipe.recipe import Recipe
+from luthier.stages.labelling.judges import refuse_weak_judges
 from luthier.stages.safety.filtering.prepared import DataFilter
 
 REFUSED_SHARE = 0.1
@@ -68,6 +69,7 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     files = _pinned(files, recipe.data.format, base_folder)
     progress.start("reading the data", None, "rows")
     mapping, seen = _recognise(recipe, files, base_folder)
+    _refuse_weak(recipe, files, base_folder)
     filters = DataFilter(recipe)
     reading = _read(recipe, files, base_folder, mapping, folder, progress, filters)
     table, counts, refusals = reading
@@ -136,6 +138,16 @@ def _recognise(recipe: Recipe, files: Files, base_folder: Path) -> tuple[Mapping
         raise FixData(source.place, "there are no rows")
     task = None if recipe.task == "auto" else recipe.task
     return recognise(sample, task, recipe.data.columns.given())
+
+
+def _refuse_weak(recipe: Recipe, files: Files, base_folder: Path) -> None:
+    """Raises: FixData when validation or test rows would be labelled by rules or a model."""
+    split = recipe.data.split
+    parts = (("validation", files.validation, split.validation), ("test", files.test, split.test))
+    for part, place, share in parts:
+        if place is not None or share > 0:
+            source = _open(recipe, place or files.train, base_folder, part if place else "train")
+            refuse_weak_judges(glance(source), source.place, part)
 
 
 def _read(

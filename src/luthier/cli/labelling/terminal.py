@@ -50,8 +50,7 @@ def show_progress(desk: Desk) -> None:
     status = desk.status()
     _say("", f"{status.labels} labels, {status.skipped} skipped, {status.left} rows left")
     if status.accuracy is not None:
-        rows = status.by_quota.get("random", 0)
-        found = status.accuracy
+        found, rows = status.accuracy, status.judged
         _say(
             f"accuracy {found.value:.1%} [{found.low:.1%}, {found.high:.1%}] on {rows} rows by lot"
         )

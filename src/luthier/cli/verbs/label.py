@@ -11,6 +11,7 @@ import typer
 from luthier.cli.answers import answer
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
+from luthier.cli.views.label import show_weak
 from luthier.core.errors import FixData, ResumeLater
 
 if TYPE_CHECKING:
@@ -47,6 +48,24 @@ def label(
         str | None,
         typer.Option("--answers", metavar="FILE", help="A label a line, in order; - is stdin."),
     ] = None,
+    bring: Annotated[
+        str | None,
+        typer.Option("--import", metavar="FILE", help="Take labels over, from Label Studio too."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE.json", help="Write tasks for Label Studio."),
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", metavar="FILE", help="Let rules label the pool.")
+    ] = None,
+    teacher: Annotated[
+        bool, typer.Option("--teacher", help="Let the run label what it is sure of.")
+    ] = False,
+    confidence: Annotated[
+        float,
+        typer.Option("--confidence", min=0.0, max=1.0, help="Needed by --rules and --teacher."),
+    ] = 0.85,
 ) -> None:
     """Label the rows of a pool that teach most, and see what more labels would bring.
 
@@ -55,11 +74,20 @@ def label(
     """
     from luthier.stages.labelling.desk import Wishes
 
-    _refuse_no_person(settings, answers)
-    wishes = Wishes(strategy, batch, aim)
-    session = _open(settings, target, pool, out, wishes)
+    if rules is not None or teacher:
+        _label_weakly(settings, (target, pool, out, confidence), rules)
+        return
+    moves = bring is not None or export is not None
+    if not moves:
+        _refuse_no_person(settings, answers)
+    session = _open(settings, target, pool, out, Wishes(strategy, batch, aim))
     try:
-        _ask(session, settings, answers)
+        if moves:
+            session.notes += tuple(_move(session, bring, export))
+        if answers is not None or not moves:
+            _ask(session, settings, answers)
+        elif not settings.json:
+            print(*session.notes, sep="\n")
     except KeyboardInterrupt:
         raise ResumeLater(
             str(out), "stopped by you; every answer is kept", advice="give the same command again"
@@ -75,6 +103,36 @@ def _open(settings: Settings, target: str, pool: str, out: Path, wishes: Wishes)
         from luthier.stages.labelling.opening import open_session
 
         return open_session(target, pool, out, settings.open_store(), wishes, listener)
+
+
+def _label_weakly(
+    settings: Settings, asked: tuple[str, str, Path, float], rules: Path | None
+) -> None:
+    with settings.listener() as listener:
+        listener.start("load the libraries")
+        from luthier.stages.labelling.weak import Weak, by_rules, by_teacher
+
+        store = settings.open_store()
+        if rules is not None:
+            found = by_rules(Weak(*asked), rules, store, listener)
+        else:
+            found = by_teacher(Weak(*asked), store, listener)
+    if settings.json:
+        answer(found)
+    else:
+        show_weak(found)
+
+
+def _move(session: Session, bring: str | None, export: Path | None) -> list[str]:
+    """What was taken over and written, in sentences."""
+    from luthier.stages.labelling.label_studio import bring_labels, write_tasks
+
+    said = []
+    if bring is not None:
+        said += bring_labels(session.desk, bring).notes()
+    if export is not None:
+        said.append(f"{write_tasks(session.desk, export)} tasks in {export}")
+    return said
 
 
 def _refuse_no_person(settings: Settings, answers: str | None) -> None:

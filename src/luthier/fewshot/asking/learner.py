@@ -8,6 +8,7 @@ import numpy as np
 
 from luthier.core.seeds import derive
 from luthier.evaluate.predictions import FloatArray, IntArray
+from luthier.fewshot.asking.rounds import Point, decided, horizon
 from luthier.fewshot.query import UNKNOWN
 from luthier.fewshot.rung import Asked, Fitted, Known
 from luthier.fewshot.rungs.linear import Described
@@ -47,18 +48,25 @@ class Learner:
         )
         return Described().fit(known) if len(known.rows) else ZeroShot().fit(known)
 
-    def unseen(self, given: IntArray, places: IntArray) -> FloatArray:
-        """For each row at `places` whether a model that did not see its label answers it rightly,
-        zero or one (R,). Five models are fitted, each without a fifth of these rows."""
-        right = np.zeros(len(places))
-        order = np.random.default_rng(derive(self.seed, "folds")).permutation(len(places))
-        for fold in range(min(FOLDS, len(places))):
-            held = order[fold::FOLDS]
+    def round(self, given: IntArray, order: IntArray) -> tuple[Point, FloatArray]:
+        """Answers to the pool that may be judged, and the chances (N, C) of the whole model.
+
+        Rows near the start of the drawn `order` that have a label are answered by models fitted
+        without them: five, each without a fifth of these rows.
+        """
+        chances = self.fit(given).probabilities(self.pool)
+        answers = chances.argmax(axis=1)
+        until = min(horizon(decided(order, given)), len(order))
+        judged = order[:until][given[order[:until]] != UNKNOWN]
+        mixed = judged[np.random.default_rng(derive(self.seed, "folds")).permutation(len(judged))]
+        for fold in range(min(FOLDS, len(judged))):
+            held = mixed[fold::FOLDS]
             others = given.copy()
-            others[places[held]] = UNKNOWN
-            chances = self.fit(others).probabilities(self.pool.take(places[held]))
-            right[held] = chances.argmax(axis=1) == given[places[held]]
-        return right
+            others[held] = UNKNOWN
+            found = self.fit(others).probabilities(self.pool.take(held))
+            answers[held] = found.argmax(axis=1)
+        size = int((given != UNKNOWN).sum())
+        return Point(size, answers, until), chances
 
     @property
     def started(self) -> float:

@@ -2,79 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from luthier.core.seeds import derive
 from luthier.core.types import Interval
 from luthier.evaluate.predictions import FloatArray, IntArray
-from luthier.fewshot.asking.stopping import SAMPLE, kappa, measured
+from luthier.fewshot.asking.stopping import ROUNDS, SAMPLE, kappa, measured
 from luthier.fewshot.curve import Curve
+from luthier.fewshot.query import UNKNOWN
 
-SHOWN = 3
+FEWEST = 3
 """Rows drawn by lot that a curve needs at least."""
+AHEAD, LEAST = 3, 20
+"""A round is judged on so many times the rows drawn by then, and so many more."""
+APART = 1.2
+"""Points of a curve are so many times apart in labels, the newest always among them."""
+
+
+def decided(order: IntArray, given: IntArray, closed: NDArray[np.bool_] | None = None) -> int:
+    """How many rows of the drawn `order` are labelled, or closed, without a gap from its start."""
+    done = given[order] != UNKNOWN
+    if closed is not None:
+        done |= closed[order]
+    return int(done.argmin()) if not done.all() else len(order)
+
+
+def horizon(drawn: int) -> int:
+    """How many rows of the drawn order a round's answers may be judged on later."""
+    return AHEAD * drawn + LEAST
 
 
 @dataclass(frozen=True, eq=False)
-class Honest:
-    """The rows drawn by lot: where they stand in the pool (R,), their truth (R,), how many labels
-    there were before each (R,), and whether the present model answers them rightly when it has
-    not seen them (R,)."""
+class Point:
+    """Answers (N,) of a model of `size` labels; those to the first `until` rows of the drawn
+    order come from a model that had not seen the row's label."""
 
-    places: IntArray
-    truth: IntArray
-    position: IntArray
-    right: FloatArray
-
-    @property
-    def accuracy(self) -> Interval | None:
-        """The share of right answers with an exact 95 % interval."""
-        return measured(self.right)
+    size: int
+    answers: IntArray
+    until: int
 
 
 @dataclass
 class Rounds:
-    """Answers (N,) of each round's model, with the number of labels it had learnt from."""
+    """The models of a session, oldest first, over a pool whose rows are drawn in `order` (N,)."""
 
     classes: int
+    order: IntArray
     seed: int = 0
-    sizes: list[int] = field(default_factory=list)
-    answers: list[IntArray] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
 
-    def add(self, size: int, answers: IntArray) -> None:
-        """A model of `size` labels; one of as many labels as the last takes its place."""
-        if self.sizes and self.sizes[-1] == size:
-            self.sizes.pop()
-            self.answers.pop()
-        self.sizes.append(size)
-        self.answers.append(np.asarray(answers, np.int32))
+    def add(self, point: Point) -> None:
+        """A further round; one of as many labels as the last takes its place."""
+        if self.points and self.points[-1].size == point.size:
+            self.points.pop()
+        self.points.append(point)
 
     @property
     def agreements(self) -> list[float]:
         """Kappa of each round with the one before, on one fixed sample of the pool."""
-        if not self.answers:
-            return []
-        rows = len(self.answers[0])
         rng = np.random.default_rng(derive(self.seed, "sample of answers"))
-        sample = rng.permutation(rows)[:SAMPLE]
-        pairs: Sequence[tuple[IntArray, IntArray]] = list(
-            zip(self.answers, self.answers[1:], strict=False)
-        )
-        return [kappa(a[sample], b[sample], self.classes) for a, b in pairs]
-
-    def curve(self, honest: Honest, started: float) -> Curve | None:
-        """The learning curve through all rounds; None while few rows were drawn by lot.
-
-        An earlier model is judged on the rows drawn after it was fitted, the present one on all
-        of them, each time by a model that had not seen the row.
-        """
-        if len(honest.places) < SHOWN or not self.sizes:
-            return None
-        columns = [
-            np.where(honest.position >= size, answers[honest.places] == honest.truth, np.nan)
-            for size, answers in zip(self.sizes[:-1], self.answers[:-1], strict=True)
+        sample = rng.permutation(len(self.order))[:SAMPLE]
+        return [
+            kappa(a.answers[sample], b.answers[sample], self.classes)
+            for a, b in itertools.pairwise(self.points)
         ]
-        right = np.stack([*columns, honest.right], axis=1).astype(np.float64)
-        return Curve.fit(np.asarray(self.sizes), right, started, self.seed)
+
+    def right(self, given: IntArray, closed: NDArray[np.bool_]) -> FloatArray:
+        """Whether the newest model answers the rows drawn so far rightly, as one that did not see
+        their labels (R,)."""
+        rows = self._rows(given, closed)
+        return np.asarray(self.points[-1].answers[rows] == given[rows], np.float64)
+
+    def accuracy(self, given: IntArray, closed: NDArray[np.bool_]) -> Interval | None:
+        """The share of right answers on the rows drawn so far, with an exact 95 % interval."""
+        return measured(self.right(given, closed)) if self.points else None
+
+    def curve(self, given: IntArray, closed: NDArray[np.bool_], started: float) -> Curve | None:
+        """The learning curve through the rounds; None while few rows were drawn by lot."""
+        rows = self._rows(given, closed)
+        if len(rows) < FEWEST or not self.points:
+            return None
+        place = np.empty(len(self.order), np.int64)
+        place[self.order] = np.arange(len(self.order))
+        chosen = [self.points[i] for i in spaced([p.size for p in self.points], started)]
+        columns = [
+            np.where(place[rows] < p.until, p.answers[rows] == given[rows], np.nan) for p in chosen
+        ]
+        sizes = np.asarray([p.size for p in chosen])
+        return Curve.fit(sizes, np.stack(columns, axis=1).astype(float), started, self.seed)
+
+    def _rows(self, given: IntArray, closed: NDArray[np.bool_]) -> IntArray:
+        drawn = self.order[: decided(self.order, given, closed)]
+        return np.asarray(drawn[given[drawn] != UNKNOWN])
+
+
+def spaced(sizes: list[int], started: float) -> list[int]:
+    """Places of sizes that are well apart, the last and the first among them."""
+    chosen = [len(sizes) - 1]
+    for place in range(len(sizes) - 2, -1, -1):
+        if (sizes[place] + started) * APART <= sizes[chosen[-1]] + started:
+            chosen.append(place)
+    return chosen[::-1]
+
+
+def worth_fitting(sizes: list[int], started: float) -> list[int]:
+    """Places of the rounds that a session needs again: those of the curve and the newest."""
+    if not sizes:
+        return []
+    newest = range(max(0, len(sizes) - ROUNDS - 1), len(sizes))
+    return sorted({*spaced(sizes, started), *newest})

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from luthier.core.errors import CheckRun, FixData, nearest
+from luthier.core.seeds import derive
 from luthier.core.types import Interval
-from luthier.evaluate.predictions import IntArray
+from luthier.evaluate.predictions import FloatArray, IntArray
 from luthier.fewshot.asking.compose import MIXED, Question, batch_size, compose
 from luthier.fewshot.asking.learner import Learner
-from luthier.fewshot.asking.rounds import Honest, Rounds
+from luthier.fewshot.asking.rounds import Rounds, worth_fitting
 from luthier.fewshot.asking.sheet import Book, Given
 from luthier.fewshot.asking.stopping import Advice, advise
 from luthier.fewshot.curve import Curve
-from luthier.fewshot.queries.chance import Chance
 from luthier.fewshot.query import UNKNOWN, Standing
 from luthier.stages.labelling.pool import Pool
 
@@ -59,6 +60,7 @@ class Status:
     by_class: dict[str, int]
     seconds: float | None
     accuracy: Interval | None
+    judged: int
     curve: Curve | None
     advice: Advice
     batch: int
@@ -89,7 +91,7 @@ class Status:
             "accuracy": None
             if accuracy is None
             else {"value": accuracy.value, "interval": [accuracy.low, accuracy.high],
-                  "rows": self.by_quota.get(Chance.name, 0)},
+                  "rows": self.judged},
             "needed": None
             if needed is None
             else {"target": target, "labels": needed.labels, "interval": [needed.low, needed.high],
@@ -115,9 +117,13 @@ class Desk:
         self._place = {key: i for i, key in enumerate(self.pool.keys)}
         self._number = {label: i for i, label in enumerate(self.labels)}
         self._check()
-        self.rounds = Rounds(len(self.labels), self.wishes.seed)
-        for size in self.book.sheet.starts:
-            self.rounds.add(size, self._answers(self._given(size)))
+        # By keys, so that rows added to the file later take their place in the same order.
+        lots = [derive(self.wishes.seed, "lot", key) for key in self.pool.keys]
+        self.order = np.argsort(np.asarray(lots), kind="stable")
+        self.rounds = Rounds(len(self.labels), self.order, self.wishes.seed)
+        starts = self.book.sheet.starts
+        for place in worth_fitting(starts, self.learner.started):
+            self.rounds.add(self.learner.round(self._given(starts[place]), self.order)[0])
 
     def next(self) -> Asked | None:
         """The next question; a batch that is done is followed by a fit and another one. None when
@@ -135,14 +141,14 @@ class Desk:
 
     def choose(self, size: int | None = None) -> list[Question]:
         """Questions by the present labels; nothing is kept of them."""
-        given = self._given()
-        chances = self.learner.fit(given).probabilities(self.learner.pool)
-        self.rounds.add(len(self.book.sheet.given), chances.argmax(axis=1))
-        closed = np.asarray([key in self.book.sheet.skipped for key in self.pool.keys])
-        wishes = self.wishes
+        given, wishes = self._given(), self.wishes
+        point, chances = self.learner.round(given, self.order)
+        self.rounds.add(point)
         before = np.bincount(self.learner.truth, minlength=len(self.labels))
         vectors = self.learner.pool.vectors
-        standing = Standing(vectors, chances, given, closed, wishes.seed, before)
+        standing = Standing(
+            vectors, chances, given, self._closed(), wishes.seed, before, self.order
+        )
         wanted = size or wishes.batch or self.batch_size
         return compose(standing, wanted, wishes.strategy)
 
@@ -158,6 +164,15 @@ class Desk:
         """Keeps a label that came without a question."""
         self.refuse_unknown(given.label, f"row {self.pool.rows[key][0]}")
         self.book.answer(key, given)
+
+    def chances(self, places: Sequence[int]) -> FloatArray:
+        """What the present model makes of rows of the pool (Q, C)."""
+        rows = self.learner.pool.take(np.asarray(places, np.int64))
+        return self.learner.fit(self._given()).probabilities(rows)
+
+    def text(self, key: str) -> str:
+        """The text of a row, of one that left the pool too."""
+        return self.pool.all_texts[key]
 
     def refuse_unknown(self, label: str, place: str) -> None:
         """Raises: FixData for a label that is none of the setting's."""
@@ -177,13 +192,12 @@ class Desk:
 
     def status(self) -> Status:
         """How far labelling is; models are fitted for it."""
-        sheet, given = self.book.sheet, self._given()
-        self.rounds.add(len(sheet.given), self._answers(given))
-        honest = self._honest(given)
-        curve = self.rounds.curve(honest, self.learner.started)
+        sheet, given, closed = self.book.sheet, self._given(), self._closed()
+        self.rounds.add(self.learner.round(given, self.order)[0])
+        curve = self.rounds.curve(given, closed, self.learner.started)
         batch = self.wishes.batch or self.batch_size
         gain = curve.gain(batch) if curve else None
-        accuracy, target = honest.accuracy, self.wishes.target
+        accuracy, target = self.rounds.accuracy(given, closed), self.wishes.target
         quotas = [g.quota for g in sheet.given.values()]
         labels = [g.label for g in sheet.given.values()]
         return Status(
@@ -194,6 +208,7 @@ class Desk:
             by_class={label: labels.count(label) for label in self.labels},
             seconds=sheet.seconds(),
             accuracy=accuracy,
+            judged=len(self.rounds.right(given, closed)),
             curve=curve,
             advice=advise(self.rounds.agreements, gain, accuracy, target, batch),
             batch=batch,
@@ -208,20 +223,8 @@ class Desk:
                 found[self._place[key]] = self._number[given.label]
         return found
 
-    def _answers(self, given: IntArray) -> IntArray:
-        chances = self.learner.fit(given).probabilities(self.learner.pool)
-        return np.asarray(chances.argmax(axis=1))
-
-    def _honest(self, given: IntArray) -> Honest:
-        lots = [
-            (self._place[key], position)
-            for position, (key, g) in enumerate(self.book.sheet.given.items())
-            if g.quota == Chance.name and key in self._place
-        ]
-        places = np.asarray([place for place, _ in lots], np.int64)
-        position = np.asarray([position for _, position in lots], np.int64)
-        right = self.learner.unseen(given, places)
-        return Honest(places, given[places], position, right)
+    def _closed(self) -> NDArray[np.bool_]:
+        return np.asarray([key in self.book.sheet.skipped for key in self.pool.keys])
 
     def _check(self) -> None:
         given: Mapping[str, Given] = self.book.sheet.given

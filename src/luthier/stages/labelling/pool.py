@@ -30,13 +30,15 @@ _LEFT = {
 class Pool:
     """N texts to be labelled with their keys, and sentences on what was left out.
 
-    `rows` are all rows of the file by key, with their number, those that were left out too.
+    `rows` are all rows of the file by key, with their number, and `all_texts` their texts, those
+    that were left out too.
     """
 
     place: str
     texts: tuple[str, ...]
     keys: tuple[str, ...]
     rows: dict[str, tuple[int, dict[str, Any]]]
+    all_texts: dict[str, str]
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -58,10 +60,11 @@ def read_pool(location: str, setting: Setting, base: Path | None = None) -> Pool
     Raises: FixData when no row is left, with what became of them.
     """
     source = open_source(location, base)
-    known = {normalise(text) for text, _ in setting.known} | setting.other
+    known = {normalise(text) for text, _ in (*setting.known, *setting.held)}
     sealed = set(setting.sealed)
     left = dict.fromkeys(_LEFT, 0)
     rows: dict[str, tuple[int, dict[str, Any]]] = {}
+    said: dict[str, str] = {}
     kept: list[tuple[str, str]] = []
     for number, row, text in _texts(source.place, source.rows(), setting.mapping):
         plain, key = normalise(text), key_of(text)
@@ -73,6 +76,7 @@ def read_pool(location: str, setting: Setting, base: Path | None = None) -> Pool
             else ""
         )  # fmt: skip
         rows.setdefault(key, (int(number), row))
+        said.setdefault(key, text)
         if kind:
             left[kind] += 1
         else:
@@ -88,7 +92,7 @@ def read_pool(location: str, setting: Setting, base: Path | None = None) -> Pool
             "texts that are neither labelled nor test rows",
         )
     texts, keys = zip(*kept, strict=True)
-    return Pool(source.place, texts, keys, rows, notes)
+    return Pool(source.place, texts, keys, rows, said, notes)
 
 
 def _texts(

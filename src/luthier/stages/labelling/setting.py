@@ -26,8 +26,8 @@ class Setting:
     """For whom labels are given.
 
     `name` is the run's id or the recipe's path, `told` what is said about each class. `known` are
-    training texts with their labels; `other` normalised texts that have a label elsewhere
-    (validation), `sealed` those of the test part.
+    training texts with their labels, `held` those of the validation part; `sealed` are the texts
+    of the test part, normalised, whose labels are not read.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Setting:
     labels: tuple[str, ...]
     told: tuple[str, ...]
     known: tuple[tuple[str, str], ...]
-    other: frozenset[str]
+    held: tuple[tuple[str, str], ...]
     sealed: tuple[str, ...]
     mapping: Mapping
 
@@ -90,14 +90,10 @@ def _read(name: str, recipe: Recipe, found: Prepared) -> Setting:
         labels=labels,
         told=tuple(f"{humanise(x)}. {described.get(x, '')}".strip(" .") for x in labels),
         known=tuple((r["text"], str(r["label"])) for r in table.take(splits.train)),
-        other=frozenset(_texts(r["text"] for r in table.take(splits.validation))),
-        sealed=_texts(r["text"] for r in table.take(splits.test)),
+        held=tuple((r["text"], str(r["label"])) for r in table.take(splits.validation)),
+        sealed=tuple(dict.fromkeys(normalise(r["text"]) for r in table.take(splits.test))),
         mapping=found.mapping,
     )
-
-
-def _texts(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(normalise(text) for text in texts))
 
 
 def numbers(labels: tuple[str, ...], known: Iterable[tuple[str, str]]) -> np.ndarray:

@@ -10,14 +10,15 @@ from typing import Any
 from luthier.core.errors import FixData
 from luthier.core.files import write_text
 from luthier.fewshot.asking.sheet import Given
+from luthier.stages.labelling.judges import SOURCE as SOURCE
 from luthier.stages.labelling.pool import Pool
 
-SOURCE, QUOTA = "source", "quota"
+QUOTA = "label_quota"
 
 
 def write_labels(path: Path, pool: Pool, given: Mapping[str, Given], column: str) -> None:
     """One JSON line for each label: the pool's row with the label in `column`, who gave it
-    (`source`) and why the row was asked (`quota`). The file is replaced as a whole.
+    (`label_source`) and why the row was asked (`label_quota`). The file is replaced as a whole.
 
     Raises: FreeDisk.
     """
