@@ -11,6 +11,7 @@ from luthier.cli.verbs import (
     data,
     doctor,
     evaluate,
+    explain,
     initialise,
     label,
     plan,
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 app.callback()(verb.shared_options)
 
-for member in (initialise, plan, run, tune, predict, evaluate, label, attack, audit):
+for member in (initialise, plan, run, tune, predict, evaluate, explain, label, attack, audit):
     member.add(app)
 runs.add(app)
 data.add(app)

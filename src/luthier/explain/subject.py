@@ -39,6 +39,7 @@ class Subject:
     budget: int = 2048
     passes: int = field(default=0, init=False)
     """Texts that went through the network."""
+    _cuts: dict[int, Network] = field(default_factory=dict, init=False, repr=False)
 
     @staticmethod
     def of(network: Network, head: Head, tokenizer: Any, pad: int) -> Subject:
@@ -69,13 +70,19 @@ class Subject:
         return str(next(self.network.parameters()).device)
 
     @cached_property
-    def _above(self) -> Network:
-        """The network entered where its first layer begins."""
-        network = self.network
-        twin = Network(network.model, network.output, network.pooling, network.kind)
-        if can_cut(network.backbone) is None:
-            twin.cut_below(0)
-        return twin
+    def layers(self) -> int:
+        """How many layers it may be entered at; 1 where it cannot be cut."""
+        return 1 if can_cut(self.network.backbone) else self.network.stack.layers
+
+    def _above(self, layer: int) -> Network:
+        """The network entered at `layer`."""
+        if layer not in self._cuts:
+            network = self.network
+            twin = Network(network.model, network.output, network.pooling, network.kind)
+            if can_cut(network.backbone) is None:
+                twin.cut_below(layer)
+            self._cuts[layer] = twin
+        return self._cuts[layer]
 
     def logits(self, sequences: Sequence[Ids]) -> Floats:
         """Class scores before any squashing (B, C)."""
@@ -106,38 +113,38 @@ class Subject:
         """The scores asked about, added over the tokens of an answer (B,)."""
         return np.asarray([value.sum() for value in self.values(asks)])
 
-    def entering(self, sequences: Sequence[Ids]) -> list[Float[Tensor, "T D"]]:
-        """What enters the first layer, for each text."""
+    def entering(self, sequences: Sequence[Ids], layer: int = 0) -> list[Float[Tensor, "T D"]]:
+        """What enters a layer, for each text."""
         found: list[Any] = [None] * len(sequences)
         for part in self.parts([len(s) for s in sequences]):
             batch = self._batch([sequences[i] for i in part])
             with torch.no_grad():
                 if can_cut(self.network.backbone) is None:
-                    hidden = self.network.prefix(batch, 0)
+                    hidden = self.network.prefix(batch, layer)
                 else:
                     hidden = self.network.backbone.get_input_embeddings()(batch.ids)
             for row, place in enumerate(part):
                 found[place] = hidden[row, : len(sequences[place])]
         return found
 
-    def at(self, inputs: Sequence[Tensor], asks: Sequence[Ask]) -> Floats:
-        """The scores (B,) when `inputs` (T, D) enter the first layer."""
+    def at(self, inputs: Sequence[Tensor], asks: Sequence[Ask], layer: int = 0) -> Floats:
+        """The scores (B,) when `inputs` (T, D) enter a layer."""
         found = np.zeros(len(inputs))
         with torch.no_grad():
             for part, batch in self._entered(inputs, asks):
-                found[part] = self._scores(batch, [asks[i][1] for i in part]).cpu().numpy()
+                found[part] = self._scores(batch, [asks[i][1] for i in part], layer).cpu().numpy()
         self.passes += len(inputs)
         return found
 
     def slopes(
-        self, inputs: Sequence[Tensor], asks: Sequence[Ask]
+        self, inputs: Sequence[Tensor], asks: Sequence[Ask], layer: int = 0
     ) -> Iterator[tuple[int, Float[Tensor, "T D"]]]:
         """How the score grows along each of `inputs` (T, D), with its place, in any order."""
         for part, batch in self._entered(inputs, asks):
             assert batch.hidden is not None
             entered = batch.hidden.requires_grad_(True)
             with torch.enable_grad():
-                total = self._scores(batch, [asks[i][1] for i in part]).sum()
+                total = self._scores(batch, [asks[i][1] for i in part], layer).sum()
             (slope,) = torch.autograd.grad(total, entered)
             for row, place in enumerate(part):
                 yield place, slope[row, : len(asks[place][0])]
@@ -165,12 +172,13 @@ class Subject:
                 hidden[row, : len(inputs[place])] = inputs[place]
             yield part, Batch(batch.ids, batch.mask, batch.rows, batch.weights, hidden=hidden)
 
-    def _scores(self, batch: Batch, questions: Sequence[Question]) -> Tensor:
-        return torch.stack([v.sum() for v in self._read(self._through(batch), batch, questions)])
+    def _scores(self, batch: Batch, questions: Sequence[Question], layer: int) -> Tensor:
+        hidden = self._through(batch, layer)
+        return torch.stack([v.sum() for v in self._read(hidden, batch, questions)])
 
-    def _through(self, batch: Batch) -> Tensor:
+    def _through(self, batch: Batch, layer: int) -> Tensor:
         if can_cut(self.network.backbone) is None:
-            return self._above.hidden(batch)
+            return self._above(layer).hidden(batch)
         extra: dict[str, Any] = {"use_cache": False} if self.network.kind == "causal" else {}
         found = self.network.backbone(
             inputs_embeds=batch.hidden, attention_mask=batch.mask, **extra

@@ -206,6 +206,31 @@ def certify(
     return certificate(opened.find(run), asked, draws, Path.cwd(), progress or Silence())
 
 
+def explain(
+    run: str,
+    store: Store | None = None,
+    progress: Progress | None = None,
+    *,
+    base_folder: Path | None = None,
+    **asked: Any,
+) -> dict[str, Any]:
+    """Which words moved the answers of a tuned model, in numbers and in sentences that were tried
+    on it; kept in the run's folder as explain/explanations.json and .html. `asked` are the fields
+    of `luthier.stages.explaining.asked.Asked`.
+
+    Raises: CheckRun, FixData, FixRecipe.
+    """
+    from luthier.stages.explaining.asked import Asked
+    from luthier.stages.explaining.explain import explain as explain_stage
+    from luthier.store.store import Store
+
+    opened = store or Store.open()
+    asked["texts"] = tuple(asked.get("texts", ()))
+    return explain_stage(
+        opened.find(run), opened, Asked(**asked), base_folder or Path.cwd(), progress or Silence()
+    )
+
+
 def _load(recipe: Given, base_folder: Path | None) -> tuple[Recipe, Path]:
     if isinstance(recipe, Recipe):
         return recipe, base_folder or Path.cwd()

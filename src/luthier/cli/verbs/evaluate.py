@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from luthier.cli.answers import answer
+from luthier.cli.names import RunName
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
-from luthier.cli.verbs.names import RunName
 
 
 def add(app: typer.Typer) -> None:

@@ -16,9 +16,9 @@ from typing import IO, Annotated, Any
 import typer
 
 from luthier.cli.answers import answer, finite, shown
+from luthier.cli.names import RunName
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
-from luthier.cli.verbs.names import RunName
 from luthier.core.errors import FixData
 from luthier.core.files import disk_errors
 from luthier.core.types import Task

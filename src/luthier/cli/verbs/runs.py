@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from luthier.cli.answers import answer
+from luthier.cli.names import RunName
 from luthier.cli.settings import Settings, is_first_process
 from luthier.cli.verb import verb
-from luthier.cli.verbs.names import RunName
 from luthier.core.errors import CheckRun
 
 

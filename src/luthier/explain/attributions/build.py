@@ -24,6 +24,7 @@ def members(writes: bool) -> Mapping[str, Attributor]:
         "rollout": AttentionRollout(),
         "attention": RawAttention(),
         "integrated": IntegratedGradients(),
+        "integrated-late": IntegratedGradients(depth=0.84, name="late integrated gradients"),
         "occlusion": Occlusion("delete" if writes else "mask"),
         "ablation": AblationRegression(how="delete" if writes else "mask"),
     }

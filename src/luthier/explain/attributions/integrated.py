@@ -38,7 +38,7 @@ class _Way:
     end: Tensor
     rise: float
     stretches: list[_Stretch] = field(default_factory=list)
-    passes: int = 2
+    passes: float = 2.0
 
     @property
     def gap(self) -> float:
@@ -52,13 +52,16 @@ class IntegratedGradients:
 
     The score at the ends of a stretch is known, so what its quadrature misses is too: where that is
     more than `tolerance` of the whole rise, a stretch is halved, at most `halvings` times over.
-    Tokens of the format stay as they are; `baseline` takes the place of the words' tokens.
+    Tokens of the format stay as they are; `baseline` takes the place of the words' tokens. The way
+    leads through what enters the layer at `depth` of the network: further up it is straighter and
+    each step costs less, but tokens have begun to mix. One that cannot be cut is entered at 0.
     """
 
     nodes: int = 4
     tolerance: float = 0.02
     halvings: int = 3
     baseline: Literal["fill", "pad"] = "fill"
+    depth: float = 0.0
     signed: bool = True
     name: str = "integrated gradients"
 
@@ -78,9 +81,10 @@ class IntegratedGradients:
         fill = subject.fill if self.baseline == "fill" else subject.pad
         empty = [q.passage.masked(range(len(q.passage.words)), fill) for q in questions]
         full = [q.passage.ids for q in questions]
-        inputs = subject.entering([*empty, *full])
+        layer = self._layer(subject)
+        inputs = subject.entering([*empty, *full], layer)
         count = len(questions)
-        ends = subject.at(inputs, [*zip(full, questions, strict=True)] * 2)
+        ends = subject.at(inputs, [*zip(full, questions, strict=True)] * 2, layer)
         ways = []
         for i, question in enumerate(questions):
             rise = float(ends[count + i] - ends[i])
@@ -89,19 +93,23 @@ class IntegratedGradients:
             ways.append(way)
         return ways
 
+    def _layer(self, subject: Subject) -> int:
+        return int(self.depth * subject.layers)
+
     def _measure(self, subject: Subject, stretches: Sequence[tuple[_Way, _Stretch]]) -> None:
+        share = 1 - self._layer(subject) / subject.layers
         points, weights = np.polynomial.legendre.leggauss(self.nodes)
         inputs, asks, owners = [], [], []
         for way, stretch in stretches:
             width = stretch.stop - stretch.start
             step = way.end - way.begin
             stretch.shares = np.zeros(len(step))
-            way.passes += 2 * self.nodes
+            way.passes += 2 * self.nodes * share
             for point, weight in zip(points, weights, strict=True):
                 inputs.append(way.begin + (stretch.start + width * (point + 1) / 2) * step)
                 asks.append((way.question.passage.ids, way.question))
                 owners.append((stretch, step, width * weight / 2))
-        for place, slope in subject.slopes(inputs, asks):
+        for place, slope in subject.slopes(inputs, asks, self._layer(subject)):
             stretch, step, weight = owners[place]
             assert stretch.shares is not None
             stretch.shares += weight * (slope * step).sum(-1).double().cpu().numpy()
@@ -121,14 +129,15 @@ class IntegratedGradients:
         inputs = [w.begin + m * (w.end - w.begin) for (w, _), m in zip(poor, middles, strict=True)]
         # Where each begins is known from the stretch before it; the middle is new.
         ids = [(w.question.passage.ids, w.question) for w, _ in poor]
-        scores = subject.at(inputs, ids)
-        starts = subject.at([w.begin + s.start * (w.end - w.begin) for w, s in poor], ids)
+        layer = self._layer(subject)
+        scores = subject.at(inputs, ids, layer)
+        starts = subject.at([w.begin + s.start * (w.end - w.begin) for w, s in poor], ids, layer)
         for (way, stretch), middle, score, start in zip(poor, middles, scores, starts, strict=True):
             first = float(score - start)
             way.stretches.remove(stretch)
             way.stretches.append(_Stretch(stretch.start, middle, first))
             way.stretches.append(_Stretch(middle, stretch.stop, stretch.rise - first))
-            way.passes += 2
+            way.passes += 2.0
 
     def _told(self, way: _Way) -> Attribution:
         tokens = np.sum([s.shares for s in way.stretches if s.shares is not None], axis=0)

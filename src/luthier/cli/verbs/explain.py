@@ -1,0 +1,91 @@
+"""`luthier explain`: why a tuned model answers as it does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from luthier.cli.answers import answer
+from luthier.cli.names import RunName
+from luthier.cli.settings import Settings
+from luthier.cli.verb import verb
+from luthier.core.errors import FixData
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the verb to `app`."""
+    verb(app, "explain")(explain)
+
+
+def explain(
+    settings: Settings,
+    run: RunName,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option("--text", metavar="TEXT", help="A text; may be given several times."),
+    ] = None,
+    data: Annotated[str | None, typer.Option(metavar="FILE", help="A file of rows.")] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Test rows that were answered wrongly.")
+    ] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Explain at most so many rows.")] = 20,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="A method; auto takes the one measured best.")
+    ] = "auto",
+    label: Annotated[
+        str | None, typer.Option("--class", metavar="LABEL", help="Explain this class instead.")
+    ] = None,
+    level: Annotated[str, typer.Option(help="customer, analyst or engineer.")] = "analyst",
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Show attention too; it explains nothing.")
+    ] = False,
+) -> None:
+    """Say which words moved an answer, and what was tried to be sure of it."""
+    given = [bool(texts), data is not None, errors]
+    if sum(given) != 1:
+        raise FixData(
+            "luthier explain", f"{sum(given)} of them were given",
+            "one of --text TEXT, --data FILE, --errors",
+        )  # fmt: skip
+    with settings.listener() as listener:
+        listener.start("load the libraries")
+        from luthier.stages import api
+
+        told = api.explain(
+            run,
+            settings.open_store(),
+            listener,
+            texts=texts or (),
+            data=data,
+            errors=errors,
+            rows=rows,
+            method=method,
+            label=label,
+            level=level,
+            attention=attention,
+        )
+    if settings.json:
+        answer(told)
+        return
+    for note in told["notes"]:
+        print(note)
+    for one in told["explanations"]:
+        _print(one, str(told["method"]), level)
+    print(f"The page: {told['page']}")
+
+
+def _print(one: dict[str, Any], method: str, level: str) -> None:
+    print()
+    print(one["text"].strip())
+    if one["answer"]:
+        print(f"  it wrote: {one['answer']}")
+    heavy = sorted(one["words"], key=lambda w: -abs(w["score"]))[:8]
+    print("  " + "  ".join(f"{w['word']} {w['score']:+.2f}" for w in heavy))
+    for note in one["notes"]:
+        print(f"  {note}")
+    for claim in one["claims"]:
+        print(f"  {claim['says']}")
+    if level == "engineer":
+        gap = "" if one["gap"] is None else f", completeness gap {100 * one['gap']:.2f} %"
+        print(f"  method {method}, tokens of the format {one['format']:+.4f}{gap}")

@@ -1,0 +1,1 @@
+"""Whether an attribution can be believed: measured for each model before it is shown."""

@@ -1,0 +1,69 @@
+"""The faithfulness of each method on a run's model: measured once and kept with the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from luthier.core.errors import LuthierError
+from luthier.core.files import write_json
+from luthier.core.progress import Progress
+from luthier.explain.attribution import Question
+from luthier.explain.attributions.build import members
+from luthier.explain.gate.verdict import VERSION, Verdict, judge
+from luthier.explain.passages import conversation_of, passages_of
+from luthier.explain.subject import Subject
+from luthier.stages.explaining.asked import GATE_TEXTS, GATE_WORDS, gate_rows
+from luthier.stages.parts.keeping import Tuned
+from luthier.store.store import RunRecord
+
+FILE = "explain/gate.json"
+FEWEST = 8
+
+
+def verdict_of(
+    record: RunRecord, tuned: Tuned, subject: Subject, seed: int, progress: Progress
+) -> tuple[Verdict | None, str]:
+    """The verdict, and why there is none."""
+    path = record.path / FILE
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept.get("version") == VERSION and set(kept["faith"]) == set(members(subject.writes)):
+            return Verdict.from_dict(kept), ""
+    try:
+        rows = gate_rows(record, tuned, seed, progress)
+    except LuthierError as error:
+        return None, f"Methods were not measured on this model: {error}"
+    questions = _questions(rows, tuned, subject)
+    if len(questions) < FEWEST:
+        return None, (
+            f"Methods were not measured on this model: only {len(questions)} validation rows have "
+            f"2 to {GATE_WORDS} words, {FEWEST} are needed."
+        )
+    found = judge(subject, questions, members(subject.writes), seed, progress)
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, found.as_dict())
+    return found, ""
+
+
+def _questions(rows: Sequence[Any], tuned: Tuned, subject: Subject) -> list[Question]:
+    passages = []
+    for row in rows:
+        try:
+            if subject.writes:
+                one = conversation_of(row[:-1], row[-1]["content"] or "", tuned.contract, "a row")
+            else:
+                (one,) = passages_of([row], tuned.contract, "a row")
+        except LuthierError:
+            # A row that cannot be explained does not measure explanations.
+            continue
+        if 2 <= len(one.words) <= GATE_WORDS and one.cut == 0:
+            passages.append(one)
+    passages = passages[:GATE_TEXTS]
+    if subject.writes or not passages:
+        return [Question(p) for p in passages]
+    logits = subject.logits([p.ids for p in passages])
+    return [Question(p, int(np.argmax(row))) for p, row in zip(passages, logits, strict=True)]

@@ -1,0 +1,109 @@
+"""Faithfulness is 0 for chance and 1 for the best order; what fails is named and never chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from luthier.core.types import Task
+from luthier.explain.attribution import Attribution, Question
+from luthier.explain.attributions.attention import RawAttention
+from luthier.explain.attributions.occlusion import Occlusion
+from luthier.explain.gate.faith import measure
+from luthier.explain.gate.sanity import shuffled
+from luthier.explain.gate.verdict import Verdict, decide, judge
+from luthier.explain.passages import passages_of
+from luthier.explain.subject import Subject
+from tiny import make_bench, sentences
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Scores that have nothing to do with the model."""
+
+    sign: float = 1.0
+    signed: bool = True
+    name: str = "noise"
+
+    def explain(self, subject: Subject, questions: Sequence[Question]) -> list[Attribution]:
+        found = []
+        for question in questions:
+            dice = np.random.default_rng(int(question.passage.ids.sum()))
+            scores = self.sign * dice.normal(size=len(question.passage.words))
+            found.append(Attribution(self.name, scores, True, passes=0.0))
+        return found
+
+
+@pytest.fixture(scope="module")
+def known(bert: Path) -> tuple[Subject, list[Question]]:
+    """A tiny classifier that learnt something."""
+    bench = make_bench(bert, Task.CLASSIFY)
+    bench.train(12, bench.batches())
+    subject = Subject.of(bench.network, bench.head, bench.base.tokenizer, bench.plan.pad_id)
+    bench.network.mode(False, False)
+    passages = passages_of(sentences(16, 5), bench.contract, "here")
+    logits = subject.logits([p.ids for p in passages])
+    return subject, [Question(p, int(r.argmax())) for p, r in zip(passages, logits, strict=True)]
+
+
+def test_occlusion_beats_noise_and_noise_is_never_chosen(
+    known: tuple[Subject, list[Question]],
+) -> None:
+    subject, questions = known
+    methods = {"noise": Noise(), "occlusion": Occlusion(), "attention": RawAttention()}
+    found = judge(subject, questions, methods)
+    assert found.chosen == "occlusion" and found.passed
+    assert found.faith["occlusion"].overall.value > found.faith["noise"].overall.value
+    assert found.faith["occlusion"].overall.value <= 1.0
+    assert "no better than random" in found.failed["noise"]
+    assert "random" in found.warning("noise")
+    assert found.warning("occlusion") == ""
+    assert "not measured" in found.warning("unheard of")
+    assert Verdict.from_dict(found.as_dict()) == found
+    assert found.with_best["occlusion"] == pytest.approx(1.0)
+
+
+def test_where_none_passes_that_is_said(known: tuple[Subject, list[Question]]) -> None:
+    subject, questions = known
+    methods = {"noise": Noise(), "other": Noise(-1.0)}
+    found = judge(subject, questions, methods)
+    # Noise does not read the model: it is the same for every model.
+    assert found.alike["noise"] == pytest.approx(1.0)
+    assert not found.passed and set(found.failed) == {"noise", "other"}
+
+
+def test_the_cheapest_within_one_error_is_chosen(known: tuple[Subject, list[Question]]) -> None:
+    subject, questions = known
+    twice = Occlusion(name="twice")
+    methods = {"occlusion": Occlusion(), "twice": twice}
+    found = measure(subject, questions, methods)
+    found.told["occlusion"] = [
+        Attribution("occlusion", one.scores, True, passes=one.passes * 2)
+        for one in found.told["occlusion"]
+    ]
+    assert decide(found, methods, {"occlusion": 0.0, "twice": 0.0}, 0).chosen == "twice"
+
+
+def test_a_method_that_ignores_the_weights_fails(known: tuple[Subject, list[Question]]) -> None:
+    subject, questions = known
+    methods = {"occlusion": Occlusion()}
+    found = measure(subject, questions, methods)
+    assert "shuffled" in decide(found, methods, {"occlusion": 0.9}, 0).failed["occlusion"][0]
+
+
+def test_shuffling_changes_answers_and_is_undone(known: tuple[Subject, list[Question]]) -> None:
+    subject, questions = known
+    ids = [q.passage.ids for q in questions]
+    before = subject.logits(ids)
+    kept = [p.detach().clone() for p in subject.network.parameters()]
+    with pytest.raises(KeyError), shuffled(subject.network, 0):
+        assert not np.allclose(subject.logits(ids), before)
+        raise KeyError
+    for old, new in zip(kept, subject.network.parameters(), strict=True):
+        assert torch.equal(old, new)
+    np.testing.assert_array_equal(subject.logits(ids), before)

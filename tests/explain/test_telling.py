@@ -1,0 +1,110 @@
+"""Nothing is said that was not tried, and edits turn the answer when they are read again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from luthier.explain.attribution import Attribution, Passage
+from luthier.explain.passages import words_of
+from luthier.explain.telling.claims import claims_of, for_level
+from luthier.explain.telling.edits import smallest_edits
+from luthier.explain.telling.reader import Reader, edited
+
+WEIGHTS = {"good": 2.0, "nice": 1.0, "awful": -3.0, "not": -0.5}
+
+
+class Mood(Reader):
+    """Two classes by a count of words."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.__dict__["asked"] = []
+
+    def chances(self, texts):  # type: ignore[no-untyped-def]
+        self.__dict__["asked"] += list(texts)
+        moods = [sum(WEIGHTS.get(w, 0.0) for w in t.split()) for t in texts]
+        good = 1 / (1 + np.exp(-np.asarray(moods)))
+        return np.stack([1 - good, good], 1)
+
+
+def _passage(text: str) -> Passage:
+    words = tuple(words_of(text))
+    count = len(words)
+    return Passage(text, np.arange(count), words, np.arange(count))
+
+
+def _reader() -> Mood:
+    made = object.__new__(Mood)
+    made.__dict__["asked"] = []
+    return made
+
+
+def _told(passage: Passage) -> Attribution:
+    scores = np.asarray([WEIGHTS.get(w, 0.0) for w in passage.spelt])
+    return Attribution("x", scores, True)
+
+
+def test_what_is_said_holds() -> None:
+    passage, reader = _passage("a good and not nice film"), _reader()
+    claims = claims_of(reader, passage, _told(passage), ["bad", "fine"])
+    said = {c.kind: c for c in claims}
+    assert "'fine'" in said["decision"].says
+    assert said["necessity"].words[0] == "good"
+    assert said["necessity"].numbers["after"] < said["necessity"].numbers["before"]
+    assert said["against"].words == ("not",)
+    assert said["against"].numbers["after"] > said["against"].numbers["before"]
+
+
+def test_a_claim_that_does_not_hold_is_not_said() -> None:
+    passage, reader = _passage("a good film"), _reader()
+    # These scores are wrong: they name words that do nothing.
+    wrong = Attribution("x", np.asarray([1.0, -2.0, 0.5]), True)
+    kinds = {c.kind for c in claims_of(reader, passage, wrong, ["bad", "fine"])}
+    assert kinds == {"decision"}
+
+
+def test_unsure_is_said() -> None:
+    passage = _passage("a plain film")
+    told = _told(passage)
+    assert "unsure" in {c.kind for c in claims_of(_reader(), passage, told, ["bad", "fine"])}
+
+
+def test_levels_differ() -> None:
+    passage = _passage("a good and not nice film")
+    claims = claims_of(_reader(), passage, _told(passage), ["bad", "fine"])
+    assert len(for_level(claims, "customer")) < len(for_level(claims, "analyst"))
+
+
+def test_edits_turn_the_answer_and_are_the_smallest() -> None:
+    passage, reader = _passage("a good film"), _reader()
+    found = smallest_edits(reader, passage, [1, 0, 2], lambda w: ["awful"] if w == "good" else [])
+    assert found and found[0].changes == ((1, "awful"),)
+    for edit in found:
+        assert int(reader.chances([edit.text])[0].argmax()) == edit.answer == 0
+
+
+def test_no_edit_where_nothing_turns_it() -> None:
+    passage = _passage("a good film")
+    assert smallest_edits(_reader(), passage, [0, 2], lambda w: []) == []
+    assert smallest_edits(_reader(), _passage("good"), [0], lambda w: []) == []
+
+
+@given(st.text(max_size=60))
+def test_words_lie_in_order_inside_the_text(text: str) -> None:
+    last = 0
+    for start, stop in words_of(text):
+        assert last <= start < stop <= len(text)
+        assert not text[start:stop].isspace()
+        last = stop
+    left = "".join(text[a:b] for a, b in words_of(text))
+    assert sorted(left) == sorted(c for c in text if not c.isspace() and c in left)
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"), [(None, "a film"), ("bad", "a bad film")], ids=["out", "exchanged"]
+)
+def test_words_are_changed_in_place(change: str | None, wanted: str) -> None:
+    assert edited(_passage("a good film"), [(1, change)]) == wanted

@@ -1,0 +1,102 @@
+"""Explanations from a run to its folder, and what is refused on the way."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from stage_place import Place, is_whole, write_rows
+
+from luthier.core.errors import CheckRun, FixData, FixRecipe
+from luthier.core.types import Task
+from luthier.stages import api
+from luthier.store.store import Store
+from tiny import sentences, task_rows
+
+
+class Seen(HTMLParser):
+    """Words and addresses of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text, self.addresses, self.scripts = "", [], 0
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
+
+
+def test_a_run_is_explained(place: Place) -> None:
+    changes = {"data.split.validation": 0.4, "train.max_steps": 12}
+    result = place.run(changes)
+    texts = ["pay the <b>late</b> fee", "loan"]
+    told = api.explain(result.run, place.store, texts=texts, level="engineer", attention=True)
+    kept = json.loads((result.path / "explain/explanations.json").read_text(encoding="utf-8"))
+    assert kept == json.loads(json.dumps(told))
+    gate = json.loads((result.path / "explain/gate.json").read_text(encoding="utf-8"))
+    assert told["gate"] == gate and told["method"] == gate["chosen"]
+    first, second = told["explanations"]
+    assert first["words"][0]["word"] == "pay"
+    assert "single word" in second["notes"][0]
+    answers = list(api.predict(result.run, [{"text": t} for t in texts], place.store))
+    for one, answer in zip(told["explanations"], answers, strict=True):
+        assert next(iter(one["chances"])) == answer["label"]
+        for edit in one["edits"]:
+            (again,) = api.predict(result.run, [{"text": edit["text"]}], place.store)
+            assert again["label"] == edit["answer"] != answer["label"]
+    page = Seen()
+    page.feed(Path(told["page"]).read_text(encoding="utf-8"))
+    assert "<b>late</b>" in page.text and "It is not an explanation" in page.text
+    assert page.scripts == 0 and all(a.startswith("data:") for a in page.addresses)
+    assert is_whole(place.store.find(result.run))
+    # What was measured once is not measured again.
+    (result.path / "explain/gate.json").write_text(json.dumps(gate | {"texts": 77}))
+    again = api.explain(result.run, place.store, texts=["loan card"], method="gradient")
+    assert again["gate"]["texts"] == 77 and again["method"] == "gradient"
+
+
+def test_a_model_that_writes_is_explained(llama: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.jsonl", task_rows(Task.INSTRUCT, 40))
+    write_rows(tmp_path / "test.jsonl", task_rows(Task.INSTRUCT, 8, seed=9))
+    there = Place(tmp_path, Store.open(folder=tmp_path / "home"), llama)
+    result = there.run({"task": "instruct"})
+    told = api.explain(result.run, there.store, texts=["pay the late fee"], method="occlusion")
+    (one,) = told["explanations"]
+    assert [w["word"] for w in one["words"]] == ["pay", "the", "late", "fee"]
+    assert len(one["by_token"]) == len(one["tokens"])
+
+
+def test_what_cannot_be_explained_is_refused(place: Place) -> None:
+    result = place.run()
+    run, store = result.run, place.store
+    with pytest.raises(FixData, match="empty"):
+        api.explain(run, store, texts=["  "])
+    with pytest.raises(FixData, match="not seen in training"):
+        api.explain(run, store, texts=["loan"], label="aa")
+    with pytest.raises(FixRecipe, match="did you mean 'rollout'"):
+        api.explain(run, store, texts=["loan"], method="rolout")
+    with pytest.raises(FixRecipe, match="customer"):
+        api.explain(run, store, texts=["loan"], level="client")
+    with pytest.raises(CheckRun):
+        api.explain("no-such-run", store, texts=["loan"])
+    write_rows(place.folder / "other.jsonl", [{"words": "loan"}])
+    with pytest.raises(FixData, match="no column 'text'"):
+        api.explain(run, store, data="other.jsonl", base_folder=place.folder)
+    long = " ".join(sentences(40))
+    told = api.explain(run, store, texts=[long], method="gradient")
+    assert "tokens were not read" in told["explanations"][0]["notes"][0]
+    # Too few validation rows to measure anything: that is said, not hidden.
+    assert told["gate"] is None and "not measured" in told["notes"][0]
+
+
+def test_errors_are_explained_with_their_true_label(place: Place) -> None:
+    result = place.run()
+    told = api.explain(result.run, place.store, errors=True, rows=2, method="gradient")
+    assert 1 <= len(told["explanations"]) <= 2
+    for one in told["explanations"]:
+        assert one["label"] != next(iter(one["chances"]))
