@@ -58,6 +58,10 @@ def test_a_run_is_explained(place: Place) -> None:
     (result.path / "explain/gate.json").write_text(json.dumps(gate | {"texts": 77}))
     again = api.explain(result.run, place.store, texts=["loan card"], method="gradient")
     assert again["gate"]["texts"] == 77 and again["method"] == "gradient"
+    assert "not for which answer" in again["notes"][0]
+    assert any("no better than random" in n for n in again["notes"]) == (
+        "gradient" in gate["failed"]
+    )
 
 
 def test_a_model_that_writes_is_explained(llama: Path, tmp_path: Path) -> None:

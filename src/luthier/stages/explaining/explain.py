@@ -75,7 +75,7 @@ def explain(
         "task": tuned.task.value,
         "method": method,
         "level": asked.level,
-        "notes": [*notes, *([reason] if reason else []), *_warnings(verdict, method)],
+        "notes": [*notes, *([reason] if reason else []), *_warnings(verdict, method, subject)],
         "gate": verdict.as_dict() if verdict else None,
         "explanations": [
             _told(one, question, row, tuned, subject, asked, near)
@@ -91,10 +91,13 @@ def explain(
     return told
 
 
-def _warnings(verdict: Verdict | None, method: str) -> list[str]:
+def _warnings(verdict: Verdict | None, method: str, subject: Subject) -> list[str]:
+    found = []
+    if not member_of(method, subject.writes).signed:
+        found.append("These scores say how much a word matters, not for which answer it speaks.")
     if verdict is None:
-        return []
-    found = [verdict.warning(method)]
+        return found
+    found.append(verdict.warning(method))
     if not verdict.passed:
         found.insert(0, "No explanation method passed the reliability check for this model.")
     return [line for line in found if line]
