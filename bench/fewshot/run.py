@@ -1,0 +1,158 @@
+"""The ladder against single methods at every budget of labels; see README.md.
+
+    python bench/fewshot/run.py [--quick] [--only SET ...] [--draws 3]
+
+Cells are kept in work/, so that a run that was stopped goes on. --quick measures two sets at three
+budgets with one draw and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
+
+import numpy as np  # noqa: E402
+from ledger import commit, machine  # noqa: E402
+from peers import PEERS  # noqa: E402
+from sets import SETS, Set, load  # noqa: E402
+from tables import rows  # noqa: E402
+
+from luthier.core.progress import Silence  # noqa: E402
+from luthier.core.seeds import derive  # noqa: E402
+from luthier.evaluate.measure import metrics_of  # noqa: E402
+from luthier.evaluate.predictions import ClassPredictions  # noqa: E402
+from luthier.fewshot.choosing.choose import choose  # noqa: E402
+from luthier.fewshot.rung import Asked, Known  # noqa: E402
+from luthier.fewshot.rungs.family import FROZEN  # noqa: E402
+
+WORK = HERE / "work"
+BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10 %")
+DRAWS = {"0": 1, "16": 2, "32": 1, "64": 1, "10 %": 1}
+POOL, MOST, HEAVY = 1000, 1000, 20_000
+"""Texts in the pool, the most labelled rows a cell may have, and the rows times classes above which
+one draw has to do."""
+QUESTION = (
+    "Is the rung that the ladder chooses as good as the best single method at every budget of "
+    "labels, and are its scores to be trusted?"
+)
+
+
+def drawn(found: Set, budget: str, seed: int) -> np.ndarray:
+    """Places of the labelled rows: so many of each class, or a share of all as they come."""
+    random = np.random.default_rng(derive(seed, "draw", found.name))
+    order = random.permutation(len(found.train.texts))
+    if budget.endswith("%"):
+        return np.sort(order[: round(len(order) * float(budget.split()[0]) / 100)])
+    truth = found.train.truth[order]
+    parts = [order[truth == c][: int(budget)] for c in range(len(found.labels))]
+    return np.sort(np.concatenate(parts)) if parts else order[:0]
+
+
+def known_of(found: Set, places: np.ndarray, seed: int) -> Known:
+    """What a rung may learn from: these rows, the descriptions, and texts without their labels."""
+    rest = np.setdiff1d(np.arange(len(found.train.texts)), places)
+    pool = np.random.default_rng(derive(seed, "pool", found.name)).permutation(rest)[:POOL]
+    said = Asked(found.said, found.described.astype(float))
+    return Known(
+        found.labels, _asked(found, places), found.train.truth[places], said, _asked(found, pool),
+        seed=seed,
+    )  # fmt: skip
+
+
+def _asked(found: Set, places: np.ndarray) -> Asked:
+    part = found.train
+    return Asked([part.texts[int(i)] for i in places], part.vectors[places].astype(float))
+
+
+def measure(found: Set, budget: str, seed: int) -> dict[str, Any]:
+    """Every method on one draw: metrics on the test part, and CPU seconds."""
+    known = known_of(found, drawn(found, budget, seed), seed)
+    test = Asked(found.test.texts, found.test.vectors.astype(float))
+    cell: dict[str, Any] = {"rows": len(known.rows), "methods": {}}
+    started = time.process_time()
+    choice = choose(known, FROZEN, "accuracy", Silence())
+    chances = choice.fitted.probabilities(test)
+    cell |= {"rung": choice.rung, "seconds": time.process_time() - started}
+    cell["methods"]["ladder"] = _metrics(found, chances)
+    for rung in FROZEN:
+        if not rung.refusal(known):
+            cell["methods"][rung.name] = _metrics(found, known.made(rung).probabilities(test))
+    for name, peer in PEERS.items():
+        if len(known.rows):
+            cell["methods"][name] = _metrics(found, peer(known, test))
+    return cell
+
+
+def _metrics(found: Set, chances: np.ndarray) -> dict[str, float]:
+    places = np.arange(len(found.test.truth))
+    said = ClassPredictions(found.labels, found.test.truth, chances, places)
+    names = ("accuracy", "macro_f1", "ece", "log_loss")
+    return {name: round(metrics_of(said)[name], 5) for name in names}
+
+
+def kept(found: Set, budget: str, seed: int, keep: bool) -> dict[str, Any] | None:
+    """A cell, from work/ where it is there; None where there are too many rows for this machine."""
+    if len(drawn(found, budget, seed)) > MOST:
+        return None
+    file = WORK / "cells" / f"{found.name}-{budget.replace(' %', 'p')}-{seed}.json"
+    if keep and file.is_file():
+        return json.loads(file.read_text(encoding="utf-8"))
+    cell = measure(found, budget, seed)
+    if keep:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(cell), encoding="utf-8")
+    best = {name: round(100 * m["accuracy"], 1) for name, m in cell["methods"].items()}
+    print(found.name, budget, seed, cell["rung"], round(cell["seconds"], 1), best, flush=True)
+    return cell
+
+
+def main() -> None:
+    """Measures what is missing and writes the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="*", default=SETS)
+    parser.add_argument("--draws", type=int, default=3)
+    asked = parser.parse_args()
+    names = SETS[:2] if asked.quick else asked.only
+    budgets = ("0", "2", "8") if asked.quick else BUDGETS
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for budget in budgets:
+        for name in names:
+            found = load(name, WORK)
+            times = 1 if asked.quick else min(asked.draws, DRAWS.get(budget, asked.draws))
+            rows_drawn = len(drawn(found, budget, 0))
+            times = 1 if rows_drawn * len(found.labels) > HEAVY else times
+            got = [c for s in range(times) if (c := kept(found, budget, s, not asked.quick))]
+            if got:
+                cells[name, budget] = got
+    table = rows(cells)
+    for row in table:
+        print(row)
+    if asked.quick or list(asked.only) != list(SETS):
+        return
+    about = {
+        "question": QUESTION,
+        "command": "python bench/fewshot/run.py",
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "commit": commit(),
+        "rows": table,
+    }
+    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    (HERE / "results.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

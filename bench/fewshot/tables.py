@@ -1,0 +1,129 @@
+"""From cells to the lines of the table; cells that were lost are named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+PEERS = ("scikit-learn probe", "scikit-learn TF-IDF")
+Cells = dict[tuple[str, str], list[dict[str, Any]]]
+
+
+def rows(cells: Cells) -> list[dict[str, Any]]:
+    """Accuracy, macro-F1 and calibration by budget, the regret of the choice, and lost cells."""
+    found: list[dict[str, Any]] = []
+    for metric, scale in (("accuracy", 100.0), ("macro_f1", 100.0)):
+        for peer in PEERS:
+            found += [r for b in budgets(cells) if (r := _against(cells, b, peer, metric, scale))]
+    found += [r for b in ("8", "16", "32") if (r := _calibration(cells, b))]
+    found += [_regret(cells, "ladder"), _regret(cells, "stacked"), _regret(cells, "linear probe")]
+    return [*found, *_lost(cells)]
+
+
+def budgets(cells: Cells) -> list[str]:
+    """The budgets in the order they were measured."""
+    return list(dict.fromkeys(budget for _, budget in cells))
+
+
+def values(cell: list[dict[str, Any]], method: str, metric: str) -> np.ndarray | None:
+    """A method's metric in each draw, or None where it can't be had."""
+    if any(method not in draw["methods"] for draw in cell):
+        return None
+    return np.asarray([draw["methods"][method][metric] for draw in cell])
+
+
+def _against(
+    cells: Cells, budget: str, peer: str, metric: str, scale: float
+) -> dict[str, Any] | None:
+    ours, theirs = [], []
+    for (_, b), cell in cells.items():
+        mine, other = values(cell, "ladder", metric), values(cell, peer, metric)
+        if b == budget and mine is not None and other is not None:
+            ours.append(scale * mine.mean())
+            theirs.append(scale * other.mean())
+    if not ours:
+        return None
+    apart = np.asarray(ours) - np.asarray(theirs)
+    named = budget if budget.endswith("%") else f"{budget} per class"
+    return _row(
+        f"{metric.replace('_', '-')} at {named}, mean of {len(ours)} sets", peer, np.mean(ours),
+        np.mean(theirs), interval=_ends(apart), must="above", met=bool(apart.mean() > 0),
+    )  # fmt: skip
+
+
+def _calibration(cells: Cells, budget: str) -> dict[str, Any] | None:
+    pairs = [
+        (100 * mine.mean(), 100 * raw.mean())
+        for (_, b), cell in cells.items()
+        if b == budget
+        and (mine := values(cell, "ladder", "ece")) is not None
+        and (raw := values(cell, "scikit-learn probe", "ece")) is not None
+    ]
+    if not pairs:
+        return None
+    ours, theirs = np.mean(pairs, axis=0)
+    return _row(
+        f"calibration error at {budget} per class, points", "scikit-learn probe", ours, theirs,
+        ratio=round(ours / theirs, 2), must="at most 0.5x", aim="0.33x", met=ours / theirs <= 0.5,
+    )  # fmt: skip
+
+
+def _regret(cells: Cells, method: str) -> dict[str, Any]:
+    """Points of accuracy below the best of all methods in hindsight, over cells with labels."""
+    lost = []
+    for (_, budget), cell in cells.items():
+        mine = values(cell, method, "accuracy")
+        if budget == "0" or mine is None:
+            continue
+        names = [m for m in cell[0]["methods"] if m != "ladder"]
+        best = max(v.mean() for m in names if (v := values(cell, m, "accuracy")) is not None)
+        lost.append(100 * (best - mine.mean()))
+    must = {"must": "at most 1.0", "aim": "0.5", "met": float(np.mean(lost)) <= 1.0}
+    return _row(
+        "points below the best method in hindsight"
+        + ("" if method == "ladder" else f", always {method}"),
+        "best in hindsight", np.mean(lost), 0.0, interval=_ends(np.asarray(lost)),
+        **(must if method == "ladder" else {}),
+    )  # fmt: skip
+
+
+def _lost(cells: Cells) -> list[dict[str, Any]]:
+    """Cells in which a peer is better on the mean, each by name, and how many were won."""
+    lines, won, total = [], 0, 0
+    for (name, budget), cell in cells.items():
+        mine = values(cell, "ladder", "accuracy")
+        for peer in PEERS:
+            other = values(cell, peer, "accuracy")
+            if mine is None or other is None:
+                continue
+            total, apart = total + 1, 100 * (mine - other)
+            won += apart.mean() >= 0
+            if apart.mean() < 0:
+                ends = _ends(apart) if len(apart) > 1 else None
+                what = f"accuracy, {name}, {budget}: lost"
+                told = {"interval": ends, "must": "not below", "met": False}
+                lines.append(_row(what, peer, 100 * mine.mean(), 100 * other.mean(), **told))
+    share = won / max(1, total)
+    head = _row(
+        f"cells in which the ladder is not below, % of {total}", "both", 100 * share, None,
+        must="100", aim="—", met=share == 1,
+    )  # fmt: skip
+    return [head, *lines]
+
+
+def _ends(apart: np.ndarray) -> list[float]:
+    random = np.random.default_rng(0)
+    means = apart[random.integers(0, len(apart), (2000, len(apart)))].mean(axis=1)
+    return [round(float(x), 2) for x in np.quantile(means, (0.025, 0.975))]
+
+
+def _row(what: str, peer: str, ours: Any, theirs: Any, **more: Any) -> dict[str, Any]:
+    plain = {"ratio": None, "interval": None, "must": "reported", "aim": "—", "met": True}
+    line = {
+        "what": what,
+        "peer": peer,
+        "ours": round(float(ours), 2),
+        "theirs": None if theirs is None else round(float(theirs), 2),
+    }
+    return line | plain | {k: bool(v) if k == "met" else v for k, v in more.items()}
