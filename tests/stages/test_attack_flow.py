@@ -14,7 +14,7 @@ from luthier.evaluate.interval import Comparison
 from luthier.stages import api
 from luthier.stages.safety.attacking.attack import Asked
 from luthier.stages.safety.attacking.checked import Targets
-from luthier.stages.safety.attacking.harden import WORDS, _told, fitting
+from luthier.stages.safety.attacking.harden import SLIPS, WORDS, _told, fitting
 
 CHECKED = {
     "safety.adversarial.kind": "words",
@@ -49,6 +49,20 @@ def test_a_hardened_run_is_attacked_and_sees_through_characters(place: Place) ->
         api.attack(result.run, place.store, attacks=["word"])
 
 
+def test_slips_are_undone_in_training_and_in_use(place: Place) -> None:
+    result = place.run({"safety.adversarial.kind": "none", "safety.adversarial.spelling": True})
+    kept = json.loads((result.path / "model" / "spelling.json").read_text(encoding="utf-8"))
+    word = max((w for w in kept["rows"] if len(w) > 5), key=lambda w: kept["rows"][w])
+    slip = word[0] + word[2] + word[1] + word[3:]
+    answers = list(api.predict(result.run, [{"text": f"a {w}"} for w in (word, slip)], place.store))
+    assert answers[0] == answers[1]
+    contract = json.loads((result.path / "model" / "contract.json").read_text(encoding="utf-8"))
+    assert len(contract["spelling"]) > 8
+    with pytest.raises(FixRecipe, match="may not be kept"):
+        place.run({"safety.adversarial.spelling": True, "safety.adversarial.kind": "none",
+                   "safety.privacy.epsilon": 8, "safety.privacy.force": True})  # fmt: skip
+
+
 def test_a_run_tells_how_it_stands_under_attack(place: Place) -> None:
     result = place.run({**CHECKED, **ATTACKED})
     told = json.loads((result.path / "safety.json").read_text(encoding="utf-8"))["robustness"]
@@ -72,7 +86,7 @@ def test_a_run_is_trained_again_against_what_was_found(place: Place) -> None:
     result = place.run({**ATTACKED, **asked, "safety.checks.rows": 30})
     told = json.loads((result.path / "safety.json").read_text(encoding="utf-8"))["robustness"]
     made = told["harden"]
-    assert made["defence"] in ("words", "canonicalise")
+    assert made["defence"] in ("words", "words and spelling", "spelling", "canonicalise")
     assert [b["rows"] for b in made["before"]] == [a["rows"] for a in made["after"]]
     recipe = json.loads((result.path / "recipe.json").read_text(encoding="utf-8"))
     assert (recipe["safety"]["adversarial"] is not None) is made["accepted"]
@@ -102,7 +116,11 @@ def test_the_defence_fits_what_was_found(place: Place) -> None:
     assert fitting(plain, _found(words=0.5, invisible=0.5), 0.02) == WORDS
     characters = fitting(plain, _found(words=0.9, invisible=0.5), 0.02)
     assert characters is not None and characters.kind == "none" and characters.canonicalise
-    assert fitting(plain, _found(words=0.89, typos=0.3), 0.02) is None
+    assert fitting(plain, _found(words=0.89, typos=0.3), 0.02) == SLIPS
+    both = fitting(plain, _found(words=0.5, typos=0.3), 0.02)
+    assert both is not None and both.kind == "words" and both.spelling
+    has = place.recipe({"safety.checks.harden": True, "safety.adversarial.spelling": True})
+    assert fitting(has, _found(typos=0.3), 0.02) is None
     assert fitting(place.recipe(CHECKED), _found(words=0.2), 0.02) is None
 
 

@@ -46,7 +46,8 @@ class PromptContract:
     `tokenizer` is a Hugging Face fast tokenizer; `template` is a Jinja chat template, or None for
     encoders; `end_ids` are the tokens at which generation stops. `masking` says what is hidden
     from a masked language model, None for all other models; `canonical` undoes invisible and
-    look-alike characters before an encoder's tokenizer.
+    look-alike characters before an encoder's tokenizer, and slips of the keyboard where `spelling`
+    names the words it knows by their hash.
     """
 
     tokenizer: Any
@@ -56,6 +57,7 @@ class PromptContract:
     overlong: Literal["truncate", "drop", "refuse"] = "truncate"
     masking: Masking | None = None
     canonical: Callable[[str], Canonical] | None = None
+    spelling: str | None = None
 
     @cached_property
     def hash(self) -> str:
@@ -74,6 +76,7 @@ class PromptContract:
             "overlong": self.overlong,
             **masking,
             **({} if self.canonical is None else {"canonical": 1}),
+            **({} if self.spelling is None else {"spelling": self.spelling}),
         }
 
     def check(self, saved: Mapping[str, Any], place: str) -> None:

@@ -23,3 +23,6 @@ class Adversarial(Section):
     canonicalise: bool = True
     """Undo invisible and look-alike characters before the tokenizer of an encoder, in training and
     in use."""
+    spelling: bool = False
+    """Undo slips of the keyboard in words near those of the training rows before the tokenizer of
+    an encoder, in training and in use; these words are kept with the model."""

@@ -29,6 +29,7 @@ from luthier.models.quantized import dequantized
 from luthier.recipe.load import recipe_from_dict
 from luthier.recipe.recipe import Recipe
 from luthier.stages.prepare import load_facts, save_facts
+from luthier.stages.safety.spelling import load_spelling, save_spelling
 from luthier.stages.workshop import Workshop, open_base, open_contract
 from luthier.train.sharded import gather, shard, state_of
 from luthier.train.world import World
@@ -93,6 +94,7 @@ def _write(
         save_facts(shop.prepared.facts, place / "facts.json")
         write_json(place / "columns.json", shop.prepared.mapping.as_dict())
         write_json(place / "contract.json", shop.contract.as_dict())
+        save_spelling(shop.contract, place)
         write_json(place / "base.json", {"id": shop.base.spec.id, "hash": shop.base.hash})
 
 
@@ -125,7 +127,7 @@ def open_tuned(folder: Path, progress: Progress, whole: bool = False) -> Tuned:
         head = LadderHead(facts.labels, ladder.load(place), read)
     network = assemble(base, build_adapter(recipe.adapter), head, recipe.train.seed)
     _fill(network, place, recipe)
-    contract = open_contract(recipe, base, recipe.task)
+    contract = load_spelling(recipe, base, open_contract(recipe, base, recipe.task), place)
     contract.check(
         json.loads((place / "contract.json").read_text(encoding="utf-8")), f"run {folder.name}"
     )

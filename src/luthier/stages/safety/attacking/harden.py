@@ -25,6 +25,7 @@ from luthier.train.world import World
 PLACE = "safety.checks.harden"
 WORDS = Adversarial(kind="words", radius=0.15, weight=1.0)
 CHARACTERS = Adversarial(kind="none")
+SLIPS = Adversarial(kind="none", spelling=True)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def harden(shop: Workshop, trained: Trained, artefacts: Artefacts, progress: Pro
     after = summaries(second, found, artefacts, progress)
     clean = _clean(shop, second)
     told = _told(found, before, after, clean, section.margin)
-    told["defence"] = defence.kind if defence.kind != "none" else "canonicalise"
+    parts = [defence.kind] * (defence.kind != "none") + ["spelling"] * defence.spelling
+    told["defence"] = " and ".join(parts) or "canonicalise"
     told["seconds"] = [round(t.state.seconds, 2) for t in (trained, retrained)]
     told["words"] = _words(told, section.margin)
     retrained.safety = dict(trained.safety)
@@ -103,8 +105,11 @@ def fitting(
         if one["accuracy"]["value"] - one["robust_accuracy"]["value"] > margin
     }
     has = recipe.safety.adversarial if recipe.safety else None
+    slips = "typos" in fallen and (has is None or not has.spelling)
     if "words" in fallen and (has is None or has.kind == "none"):
-        return WORDS
+        return WORDS.model_copy(update={"spelling": slips or (has is not None and has.spelling)})
+    if slips:
+        return SLIPS if has is None else has.model_copy(update={"spelling": True})
     if fallen & {"invisible", "lookalikes"} and (has is None or not has.canonicalise):
         return CHARACTERS if has is None else has.model_copy(update={"canonicalise": True})
     return None

@@ -1,0 +1,70 @@
+"""`safety.adversarial.spelling`: words of the training rows, kept with the model for its use."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from luthier.core.errors import FixRecipe
+from luthier.core.files import write_json
+from luthier.data.feed.contract import PromptContract
+from luthier.models.base import Base
+from luthier.recipe.recipe import Recipe
+from luthier.safety.lexicon import FUNCTION_WORDS, whole_words
+from luthier.screen.spelling import Spelling
+from luthier.stages.prepare import Prepared
+
+FILE = "spelling.json"
+_PLACE = "safety.adversarial.spelling"
+
+
+def wanted(recipe: Recipe) -> bool:
+    """Whether a recipe asks for slips to be undone."""
+    adversarial = recipe.safety.adversarial if recipe.safety else None
+    return adversarial is not None and adversarial.spelling
+
+
+def learn_spelling(
+    recipe: Recipe, prepared: Prepared, base: Base, contract: PromptContract
+) -> PromptContract:
+    """The contract that undoes slips in words near those of the training rows.
+
+    Raises: FixRecipe where texts are no encoder's, or their words must stay private.
+    """
+    if not wanted(recipe):
+        return contract
+    why = "the model writes or fills in words itself" if base.kind != "encoder" else ""
+    if recipe.safety is not None and recipe.safety.privacy is not None:
+        why = "the words of private rows may not be kept with the model"
+    if why:
+        raise FixRecipe(_PLACE, why, advice="leave it out")
+    texts = prepared.table.column("text")
+    assert texts is not None
+    rows = [str(texts[int(i)]) for i in prepared.splits.train]
+    return _with(contract, Spelling.learn(rows, _known(base)))
+
+
+def save_spelling(contract: PromptContract, place: Path) -> None:
+    """Writes the words of a contract that knows some."""
+    if isinstance(contract.canonical, Spelling):
+        write_json(place / FILE, {"rows": dict(contract.canonical.rows)})
+
+
+def load_spelling(
+    recipe: Recipe, base: Base, contract: PromptContract, place: Path
+) -> PromptContract:
+    """The contract with the words that were kept."""
+    if not wanted(recipe):
+        return contract
+    kept: dict[str, Any] = json.loads((place / FILE).read_text(encoding="utf-8"))
+    return _with(contract, Spelling(kept["rows"], _known(base)))
+
+
+def _known(base: Base) -> frozenset[str]:
+    return frozenset(whole_words(base.tokenizer).values()) | FUNCTION_WORDS
+
+
+def _with(contract: PromptContract, spelling: Spelling) -> PromptContract:
+    return replace(contract, canonical=spelling, spelling=spelling.hash)
