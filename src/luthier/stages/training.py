@@ -37,6 +37,7 @@ from luthier.train.step import GradientRule, Step
 from luthier.train.updates.rules import Descent
 from luthier.train.watcher import Watcher
 from luthier.train.watchers.checkpoint import INTERRUPTED, KeepState
+from luthier.train.watchers.memory import GiveBack
 from luthier.train.watchers.progress import ShowProgress
 from luthier.train.watchers.validate import KeepBest, MustMove
 from luthier.train.world import World
@@ -110,7 +111,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         patience=shop.recipe.train.patience,
         untrained=not against_attacks(shop.recipe),
     )
-    watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps)]
+    watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps), GiveBack()]
     if private is not None:
         # Scores of rows that nothing accounts for must not steer: the last parameters count.
         watchers.append(private)

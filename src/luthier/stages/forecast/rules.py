@@ -22,8 +22,10 @@ from luthier.stages.forecast.sharing import Crowd, shard_path
 from luthier.train.schedule import default_rate
 
 Choice = Literal["auto", "on", "off"]
-PROCESS_BYTES = 420e6
-"""What a process holds before it has any weights."""
+PROCESS_BYTES = 540e6
+"""What a process holds before it has any weights, libraries and tokens included."""
+WORKING = 2.0
+"""The backward pass and gaps between freed batches take as much again as what is kept for it."""
 START_S = 8.0
 """What a run takes beside its updates."""
 
@@ -188,7 +190,7 @@ def costs(
             advice="lower model.max_tokens, or use a smaller model or adapter.top_layers",
         )
     micro = recipe.train.micro_batch or min(batch, room)
-    memory = PROCESS_BYTES + body.bytes + body.trained * 12 + per_row * micro
+    memory = PROCESS_BYTES + body.bytes + body.trained * 12 + WORKING * per_row * micro
     return Costs(round(memory / 1e6, 1), round(seconds, 1), micro)
 
 

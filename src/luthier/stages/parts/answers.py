@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from luthier.core.memory import give_back
 from luthier.core.progress import Progress, Silence
 from luthier.core.types import Task
 from luthier.data.feed.batches import BatchPlan, collate, sequential
@@ -60,6 +61,7 @@ def score_all(
             for example, score in zip(part, found, strict=True):
                 scores[place[int(example)]] = score
             listener.advance(len(part))
+    give_back()
     return scores
 
 
@@ -75,6 +77,7 @@ def features(network: Network, exam: Exam) -> NDArray[np.float32]:
             batch = collate(exam.encoded, part, exam.plan, exam.hidden).to(device)
             vectors = network.run(partial(network.pooled, batch)).float().cpu().numpy()
             found[[place[int(e)] for e in part]] = vectors
+    give_back()
     return found
 
 
