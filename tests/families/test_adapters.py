@@ -116,6 +116,7 @@ def _keep(bench: Bench, recipe: Any, folder: Path) -> Path:
         recipe=recipe,
         base=bench.base,
         prepared=SimpleNamespace(facts=bench.facts, mapping=Mapping(Task.CLASSIFY, ("text",))),
+        head=bench.head,
         contract=bench.contract,
     )
     keep(shop)  # type: ignore[arg-type]
