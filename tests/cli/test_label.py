@@ -81,6 +81,8 @@ class Terminal:
         self.process = subprocess.Popen(
             [*command, "pool.jsonl", "--quiet", *options], stdin=there, stdout=there, stderr=there,
             cwd=place, env=environment, start_new_session=True, close_fds=True,
+            # A suite in the background of a script ignores interrupts, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         os.close(there)
         self.seen = ""

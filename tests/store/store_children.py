@@ -24,6 +24,7 @@ def start(body: str, url: str | None, folder: Path, *arguments: str) -> subproce
 
     return subprocess.Popen(
         [sys.executable, "-c", _OPEN + body, json.dumps(url), str(folder), *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
