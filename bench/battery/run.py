@@ -9,7 +9,6 @@ keeps nothing.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import shutil
@@ -26,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import numpy as np  # noqa: E402
-from ledger import commit, machine  # noqa: E402
+from ledger import keep_results  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from luthier.core.types import Interval, Task  # noqa: E402
@@ -190,16 +189,7 @@ def main() -> None:
     if work is None:
         shutil.rmtree(place)
         return
-    result = {
-        "question": QUESTION,
-        "command": f"python bench/battery/run.py --seeds {len(seeds)}",
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "commit": commit(),
-        "rows": rows,
-    }
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    (HERE / "results.json").write_text(text, encoding="utf-8")
+    keep_results(HERE, QUESTION, f"python bench/battery/run.py --seeds {len(seeds)}", rows)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,15 @@ import sysconfig
 import time
 import venv
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "training"))
+
+from ledger import keep_results  # noqa: E402
+
+QUESTION = "How fast are explanations, and how faithful is the method that is chosen?"
 WORK, ENV = HERE / "work", HERE / ".env"
 SETS = ("twitter_financial_sentiment", "hatexplain", "davidson_hate_offensive")
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
@@ -274,21 +278,10 @@ def main() -> None:
         print(json.dumps(one, indent=1), flush=True)
     if given.quick:
         return
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE
-    ).stdout.strip()
     command = "python bench/explain/run.py"
     if given.sets != list(SETS):
         command += " --sets " + " ".join(given.sets)
-    result = {
-        "question": "How fast are explanations, and how faithful is the method that is chosen?",
-        "command": command,
-        "date": date.today().isoformat(),
-        "machine": "Intel(R) Xeon(R) Processor, 2 cores, 24 GiB",
-        "commit": commit,
-        "rows": rows_of(found),
-    }
-    (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    keep_results(HERE, QUESTION, command, rows_of(found))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ budgets with one draw and keeps nothing.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import sys
@@ -24,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import numpy as np  # noqa: E402
-from ledger import commit, machine  # noqa: E402
+from ledger import keep_results  # noqa: E402
 from peers import PEERS  # noqa: E402
 from sets import SETS, Set, load  # noqa: E402
 from tables import rows  # noqa: E402
@@ -142,16 +141,7 @@ def main() -> None:
         print(row)
     if asked.quick or list(asked.only) != list(SETS):
         return
-    about = {
-        "question": QUESTION,
-        "command": "python bench/fewshot/run.py",
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "commit": commit(),
-        "rows": table,
-    }
-    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-    (HERE / "results.json").write_text(text, encoding="utf-8")
+    keep_results(HERE, QUESTION, "python bench/fewshot/run.py", table)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ set, prints the rows and keeps none of them.
 from __future__ import annotations
 
 import argparse
-import datetime
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "fewshot"), str(HERE.parent / "training")]
 
-from ledger import commit, machine  # noqa: E402
+from ledger import keep_further, keep_results  # noqa: E402
 from measures import further, rows  # noqa: E402
 from replay import METHODS, replay, whole_score  # noqa: E402
 from sets import load  # noqa: E402
@@ -97,20 +96,8 @@ def digest() -> str:
 
 def keep(lines: list[dict[str, Any]], seeds: int, text: str) -> None:
     """Writes the results, and the further tables into the README."""
-    about = {
-        "question": QUESTION,
-        "command": f"python bench/labelling/run.py --seeds {seeds}",
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "commit": commit(),
-        "rows": lines,
-    }
-    place = HERE / "results.json"
-    place.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    readme, begin, end = HERE / "README.md", "<!-- further: begin -->", "<!-- further: end -->"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(end)
-    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    keep_results(HERE, QUESTION, f"python bench/labelling/run.py --seeds {seeds}", lines)
+    keep_further(HERE, text)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ set and keeps nothing.
 from __future__ import annotations
 
 import argparse
-import datetime
 import itertools
 import json
 import os
@@ -24,7 +23,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
-from ledger import commit, machine  # noqa: E402
+from ledger import keep_results  # noqa: E402
 from onion import likeliest_trigger  # noqa: E402
 from planting import TRIGGERS, Planted, named, read, with_flips, with_trigger  # noqa: E402
 
@@ -152,18 +151,9 @@ def main() -> None:
         rows.append(told(f"flipped labels found (5 %), {name}", found["hits"] / found["planted"]))
         right = found["hits"] / max(1, found["named"])
         rows.append(told(f"of rows called flipped, really flipped, {name}", right))
-    result = {
-        "question": QUESTION,
-        "command": "python bench/poison/run.py",
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "commit": commit(),
-        "rows": rows,
-    }
     print(json.dumps(rows, indent=1))
     if not quick:
-        text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-        (HERE / "results.json").write_text(text, encoding="utf-8")
+        keep_results(HERE, QUESTION, "python bench/poison/run.py", rows)
 
 
 if __name__ == "__main__":

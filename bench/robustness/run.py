@@ -9,7 +9,6 @@ attacks few, and keeps nothing.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import sys
@@ -25,19 +24,20 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import numpy as np  # noqa: E402
 from arms import Size, measure  # noqa: E402
-from ledger import commit, machine  # noqa: E402
+from ledger import keep_results  # noqa: E402
 
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 SET = "snips"
 ARMS: dict[str, dict[str, Any] | None] = {
     "plain": None,
     "words": {"kind": "words", "radius": 0.25, "weight": 1.0},
+    "spelling": {"kind": "none", "spelling": True},
     "freelb": {"kind": "freelb", "radius": 0.1, "steps": 1, "canonicalise": False},
 }
 FULL, QUICK = Size(600, 3.0, 700, 60, 1000, 40), Size(64, 1.0, 60, 8, 60, 10)
 QUESTION = (
-    "How many more answers stay right under attack when words were exchanged in training, and "
-    "what does it cost?"
+    "How many more answers stay right under attack when words were exchanged in training, or slips "
+    "of the keyboard are undone, and what does it cost?"
 )
 
 
@@ -99,22 +99,34 @@ def rows_of(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             met=loss >= -0.5,
         )
     )  # fmt: skip
-    limits = {"words": 2.2, "freelb": None}
+    limits = {"words": 2.2, "spelling": None, "freelb": None}
     for arm, demand in ((a, d) for a, d in limits.items() if a in found):
         ratio = found[arm]["seconds"] / found["plain"]["seconds"]
         limit = {} if demand is None else {"must": f"at most {demand}x", "met": ratio <= demand}
         took = [round(found[a]["seconds"], 1) for a in (arm, "plain")]
         name = f"CPU seconds of the training stage, {arm}"
         rows.append(row(name, "plain", *took, ratio=round(ratio, 2), **limit))
-    return rows + [_characters(found, kind) for kind in ("invisible", "lookalikes", "typos")]
+    rows += [_characters(found, "words", kind) for kind in ("invisible", "lookalikes", "typos")]
+    if "spelling" in found:
+        loss, ends = paired(found["spelling"]["right"], found["plain"]["right"])
+        rows.append(
+            row(
+                f"right on clean rows with spelling, {SET}, %", "plain",
+                share(found["spelling"]["right"]), share(found["plain"]["right"]), interval=ends,
+                must="at most 0.5 lost", met=loss >= -0.5,
+            )
+        )  # fmt: skip
+        rows.append(_characters(found, "spelling", "typos"))
+    return rows
 
 
-def _characters(found: dict[str, dict[str, Any]], kind: str) -> dict[str, Any]:
+def _characters(found: dict[str, dict[str, Any]], arm: str, kind: str) -> dict[str, Any]:
     lost, theirs = (
-        round(share(found[arm]["before"]) - held(found[arm], kind), 2) for arm in ("words", "plain")
+        round(share(found[a]["before"]) - held(found[a], kind), 2) for a in (arm, "plain")
     )
     return row(
-        f"points lost to {kind}, {SET}", "plain", lost, theirs, must="at most 2", aim="1",
+        f"points lost to {kind} with {arm}, {SET}", "plain", lost, theirs, must="at most 2",
+        aim="1",
         met=lost <= 2,
     )  # fmt: skip
 
@@ -139,18 +151,10 @@ def main() -> None:
     work = None if quick else HERE / "work"
     found = {arm: kept(arm, QUICK if quick else FULL, work) for arm in arms}
     rows = rows_of(found)
-    result = {
-        "question": QUESTION,
-        "command": " ".join(["python bench/robustness/run.py --arms", *arms]),
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "commit": commit(),
-        "rows": rows,
-    }
     print(json.dumps(rows, indent=1))
     if not quick:
-        text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-        (HERE / "results.json").write_text(text, encoding="utf-8")
+        command = " ".join(["python bench/robustness/run.py --arms", *arms])
+        keep_results(HERE, QUESTION, command, rows)
 
 
 if __name__ == "__main__":

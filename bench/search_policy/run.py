@@ -6,7 +6,6 @@ python bench/search_policy/run.py [--quick] [--seeds 10]
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import sys
@@ -22,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "search_replay"), str(HERE.parent / "training")]
 
 import numpy as np  # noqa: E402
-from ledger import commit, machine  # noqa: E402
+from ledger import keep_results  # noqa: E402
 from measures import judged  # noqa: E402
 from ours import WAYS, search  # noqa: E402
 from replay import Play  # noqa: E402
@@ -73,7 +72,7 @@ def main() -> None:
     lines = [row(how, pairs) for how, pairs in found.items()]
     print(json.dumps(lines, indent=1))
     if not given.quick:
-        keep(lines, seeds)
+        keep_results(HERE, QUESTION, f"python bench/search_policy/run.py --seeds {seeds}", lines)
 
 
 def played(table: Table, tables: list[Table], seed: int, policy: Policy) -> Played:
@@ -124,20 +123,6 @@ def row(how: str, pairs: list[tuple[float, float]]) -> dict[str, Any]:
         "aim": "—",
         "met": bool(low > 0),
     }
-
-
-def keep(lines: list[dict[str, Any]], seeds: int) -> None:
-    """Writes the results."""
-    about = {
-        "question": QUESTION,
-        "command": f"python bench/search_policy/run.py --seeds {seeds}",
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "commit": commit(),
-        "rows": lines,
-    }
-    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-    (HERE / "results.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ tasks, prints the rows and keeps none of them.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import sys
@@ -24,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 from keeper import Keeper, Settings  # noqa: E402
-from ledger import commit, machine  # noqa: E402
+from ledger import keep_further, keep_results  # noqa: E402
 from measures import Replayed, judged  # noqa: E402
 from story import rows, shown  # noqa: E402
 from tables import Table, read  # noqa: E402
@@ -96,20 +95,8 @@ def replayed(keeper: Keeper, tables: list[Table]) -> dict[str, list[list[Replaye
 
 def keep(lines: list[dict[str, Any]], seeds: int, text: str) -> None:
     """Writes the results, and the further tables into the README."""
-    about = {
-        "question": QUESTION,
-        "command": f"{COMMAND} --seeds {seeds}",
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "commit": commit(),
-        "rows": lines,
-    }
-    place = HERE / "results.json"
-    place.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    readme, begin, end = HERE / "README.md", "<!-- further: begin -->", "<!-- further: end -->"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(end)
-    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    keep_results(HERE, QUESTION, f"{COMMAND} --seeds {seeds}", lines)
+    keep_further(HERE, text)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,28 @@ class Ledger:
         part.replace(self._file)
 
 
+def keep_results(folder: Path, question: str, command: str, rows: Sequence[Any]) -> None:
+    """Writes results.json of a bench that measures all its rows before it keeps any."""
+    about = {
+        "question": question,
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "commit": commit(),
+        "rows": list(rows),
+    }
+    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    (folder / "results.json").write_text(text, encoding="utf-8")
+
+
+def keep_further(folder: Path, text: str) -> None:
+    """Writes further tables into the README, between their marks."""
+    readme, begin, end = folder / "README.md", "<!-- further: begin -->", "<!-- further: end -->"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def ratio_row(
     names: tuple[str, str],
     ours: Sequence[float],
