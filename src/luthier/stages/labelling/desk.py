@@ -104,7 +104,7 @@ class Status:
 
 @dataclass
 class Desk:
-    """One session over a pool. What was said before, in this session or another, is there again."""
+    """A person's answers over a pool. What was said before, now or another day, is there again."""
 
     pool: Pool
     labels: tuple[str, ...]
