@@ -24,7 +24,7 @@ from luthier.data.split import SealedTest, Splits, make_splits
 from luthier.data.table import Table
 from luthier.recipe.data import Data
 from luthier.recipe.recipe import Recipe
-from luthier.stages.labelling.judges import refuse_weak_judges
+from luthier.stages.labelling.judges import Watched
 from luthier.stages.safety.filtering.prepared import DataFilter
 
 REFUSED_SHARE = 0.1
@@ -69,7 +69,6 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     files = _pinned(files, recipe.data.format, base_folder)
     progress.start("reading the data", None, "rows")
     mapping, seen = _recognise(recipe, files, base_folder)
-    _refuse_weak(recipe, files, base_folder)
     filters = DataFilter(recipe)
     reading = _read(recipe, files, base_folder, mapping, folder, progress, filters)
     table, counts, refusals = reading
@@ -140,14 +139,13 @@ def _recognise(recipe: Recipe, files: Files, base_folder: Path) -> tuple[Mapping
     return recognise(sample, task, recipe.data.columns.given())
 
 
-def _refuse_weak(recipe: Recipe, files: Files, base_folder: Path) -> None:
-    """Raises: FixData when validation or test rows would be labelled by rules or a model."""
+def _judged(recipe: Recipe, files: Files, part: str) -> list[str]:
+    """The parts that measure and are taken from the file of `part`."""
+    if part != "train":
+        return [part]
     split = recipe.data.split
-    parts = (("validation", files.validation, split.validation), ("test", files.test, split.test))
-    for part, place, share in parts:
-        if place is not None or share > 0:
-            source = _open(recipe, place or files.train, base_folder, part if place else "train")
-            refuse_weak_judges(glance(source), source.place, part)
+    shares = {"validation": split.validation, "test": split.test}
+    return [name for name, share in shares.items() if share > 0 and getattr(files, name) is None]
 
 
 def _read(
@@ -166,13 +164,15 @@ def _read(
         for part, place in vars(files).items():
             if place is None:
                 continue
-            source = _open(recipe, place, base_folder, part)
+            source = Watched(_open(recipe, place, base_folder, part))
             counts[part] = 0
             found = filters.pass_on(canonical_rows(source, mapping, refusals))
             for number, row in itertools.islice(found, recipe.data.max_rows):
                 counts[part] += 1
                 progress.advance(1)
                 yield number, row
+            for name in _judged(recipe, files, part):
+                source.refuse(name)
 
     table = Table.write(rows(), folder / "rows.arrow", mapping.task)
     if refusals.count > REFUSED_SHARE * (len(table) + refusals.count):

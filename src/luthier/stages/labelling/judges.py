@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from luthier.core.errors import FixData
+from luthier.data.source import Source
 
 SOURCE = "label_source"
 WEAK = ("rule", "model")
 """Who labelled a row, where it was no person."""
 
 
-def refuse_weak_judges(rows: Sequence[Mapping[str, Any]], place: str, part: str) -> None:
-    """Raises: FixData when rows that `part` is taken from were labelled by rules or a model."""
-    weak = sum(row.get(SOURCE) in WEAK for row in rows)
-    if weak:
-        raise FixData(
-            place,
-            f"{weak} of {len(rows)} rows looked at were labelled by rules or by a model, and "
-            f"{part} rows would be taken from them",
-            "such labels may teach, and never measure",
-            f"give a file of people's labels as data.{part}",
-        )
+@dataclass
+class Watched:
+    """The rows of a source, those counted that rules or a model labelled."""
+
+    source: Source
+    weak: int = 0
+
+    def __post_init__(self) -> None:
+        self.place = self.source.place
+
+    def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Every row as it is."""
+        for number, row in self.source.rows():
+            self.weak += row.get(SOURCE) in WEAK
+            yield number, row
+
+    def refuse(self, part: str) -> None:
+        """Raises: FixData when such rows were read and `part` is taken from them."""
+        if self.weak:
+            raise FixData(
+                self.place,
+                f"{self.weak} rows were labelled by rules or by a model, and {part} rows would be "
+                "taken from them",
+                "such labels may teach, and never measure",
+                f"give a file of people's labels as data.{part}",
+            )
