@@ -18,10 +18,12 @@ from luthier.explain.subject import Subject
 
 @dataclass
 class _Stretch:
-    """A part of the way, from `start` to `stop`; `rise` is the score's, known exactly."""
+    """A part of the way, from `start` to `stop`; the score at its start and how far it rises are
+    known exactly."""
 
     start: float
     stop: float
+    score: float
     rise: float
     shares: Floats | None = None
 
@@ -89,7 +91,7 @@ class IntegratedGradients:
         for i, question in enumerate(questions):
             rise = float(ends[count + i] - ends[i])
             way = _Way(question, inputs[i], inputs[count + i], rise)
-            way.stretches.append(_Stretch(0.0, 1.0, rise))
+            way.stretches.append(_Stretch(0.0, 1.0, float(ends[i]), rise))
             ways.append(way)
         return ways
 
@@ -127,17 +129,14 @@ class IntegratedGradients:
             return
         middles = [(s.start + s.stop) / 2 for _, s in poor]
         inputs = [w.begin + m * (w.end - w.begin) for (w, _), m in zip(poor, middles, strict=True)]
-        # Where each begins is known from the stretch before it; the middle is new.
         ids = [(w.question.passage.ids, w.question) for w, _ in poor]
-        layer = self._layer(subject)
-        scores = subject.at(inputs, ids, layer)
-        starts = subject.at([w.begin + s.start * (w.end - w.begin) for w, s in poor], ids, layer)
-        for (way, stretch), middle, score, start in zip(poor, middles, scores, starts, strict=True):
-            first = float(score - start)
+        scores = subject.at(inputs, ids, self._layer(subject))
+        for (way, stretch), middle, score in zip(poor, middles, scores.tolist(), strict=True):
+            first = score - stretch.score
             way.stretches.remove(stretch)
-            way.stretches.append(_Stretch(stretch.start, middle, first))
-            way.stretches.append(_Stretch(middle, stretch.stop, stretch.rise - first))
-            way.passes += 2.0
+            way.stretches.append(_Stretch(stretch.start, middle, stretch.score, first))
+            way.stretches.append(_Stretch(middle, stretch.stop, score, stretch.rise - first))
+            way.passes += 1.0
 
     def _told(self, way: _Way) -> Attribution:
         tokens = np.sum([s.shares for s in way.stretches if s.shares is not None], axis=0)
