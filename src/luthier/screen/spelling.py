@@ -15,6 +15,8 @@ SHORTEST = 3
 """Shorter words have too many others near them."""
 FREQUENT = 5
 """In so many training rows a word is likelier meant than a rare one a slip away from it."""
+REMEMBERED = 50_000
+"""Words whose mending is remembered at once, as a server may meet any number."""
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -65,6 +67,8 @@ class Spelling:
         lower = word.lower()
         if len(lower) < SHORTEST or lower in self.rows:
             return word
+        if len(self._mended) > REMEMBERED:
+            self._mended.clear()
         if lower not in self._mended:
             self._mended[lower] = self._meant(lower)
         meant = self._mended[lower]

@@ -61,8 +61,7 @@ def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
 def known_of(shop: Workshop, pool: Pool, progress: Progress) -> Known:
     """What rungs may learn from: labelled rows outside the test part, descriptions, pool."""
     progress.start("reading with the encoder", None, "")
-    splits, encoded = shop.prepared.splits, shop.encoded
-    rows = np.sort(np.concatenate([shop.part(splits.train), shop.part(splits.validation)]))
+    encoded, rows = shop.encoded, _learnt(shop)
     labels = shop.head.labels.names
     truth = np.zeros(0, np.int64)
     if len(rows):
@@ -130,15 +129,19 @@ def held(shop: Workshop, known: Known, choice: Choice) -> dict[str, Predictions]
     Numbers from these rows stand in for those of test rows where there are none.
     """
     places, chances = choice.checked or (NO_ROWS, np.zeros((0, len(known.labels))))
-    splits = shop.prepared.splits
-    rows = np.sort(np.concatenate([shop.part(splits.train), shop.part(splits.validation)]))
-    own = np.asarray(shop.encoded.rows[rows[places]], np.int64)
+    own = np.asarray(shop.encoded.rows[_learnt(shop)[places]], np.int64)
     zero = known.made(ZeroShot()).probabilities(known.rows.take(places))
     truth = known.truth[places]
     return {
         BASE: ClassPredictions(known.labels, truth, zero, own),
         "tuned model": ClassPredictions(known.labels, truth, chances, own),
     }
+
+
+def _learnt(shop: Workshop) -> NDArray[np.int64]:
+    """Examples outside the test part, in order."""
+    splits = shop.prepared.splits
+    return np.sort(np.concatenate([shop.part(splits.train), shop.part(splits.validation)]))
 
 
 def _still(shop: Workshop) -> TrainingState:
