@@ -1,1 +1,1 @@
-"""Why a model says what it says: attributions, training rows, bias, and whether to believe them."""
+"""Why a model says what it says: attributions, and whether to believe them."""
