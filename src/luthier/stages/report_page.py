@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from luthier.evaluate.measure import metric
 from luthier.stages.page import charts, search_charts, words
@@ -17,8 +17,8 @@ MATRIX_LABELS = 12
 PAIRS = 10
 
 
-def render(report: ReportData) -> str:
-    """The page: no script, no request to anywhere, every value escaped."""
+def html_template(name: str) -> Template:
+    """A page's template: every value escaped, a missing one an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -26,8 +26,13 @@ def render(report: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    return environment.get_template(name)
+
+
+def render(report: ReportData) -> str:
+    """The page: no script, no request to anywhere, every value escaped."""
     primary = next((m for m in report.metrics if m.name == report.primary), None)
-    return environment.get_template("report.html.j2").render(
+    return html_template("report.html.j2").render(
         r=report,
         w=words,
         charts=charts,

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from luthier.stages.report_page import TEMPLATES
+from luthier.stages.report_page import html_template
 
 
 def page_of(told: Mapping[str, Any]) -> str:
     """The page of what `explain` found; every value escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     parts = [pieces(one) for one in told["explanations"]]
-    return environment.get_template("explain.html.j2").render(
+    return html_template("explain.html.j2").render(
         t=told, pairs=list(zip(told["explanations"], parts, strict=True)), gate=told["gate"]
     )
 
