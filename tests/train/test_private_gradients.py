@@ -19,10 +19,10 @@ from luthier.models.adapters.ia3 import Ia3Scales
 from luthier.models.adapters.lora import LowRank
 from luthier.models.losses import Losses
 from luthier.models.network import Network
-from luthier.train.private.agree import check_sums
-from luthier.train.private.layout import layout_of
-from luthier.train.private.passing import Passage, pass_through
-from luthier.train.private.watched import watched_layers
+from luthier.train.units.agree import check_sums
+from luthier.train.units.layout import layout_of
+from luthier.train.units.passing import Passage, pass_through
+from luthier.train.units.watched import watched_layers
 from tiny import Bench, make_bench
 
 ADAPTERS: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""What the private gradient is made of: gradients by unit, the noisy sum, and its audit."""
+"""What the private gradient is made of: chance, the noisy sum, and its audit."""

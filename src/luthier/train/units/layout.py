@@ -69,7 +69,7 @@ class Layout:
         for tensor in tensors:
             if tensor.shape[0] != self.sequences:
                 raise FixRecipe(
-                    f"safety.privacy, layer {place}",
+                    f"gradients of single texts, layer {place}",
                     f"its input has the shape {tuple(tensor.shape)} for {self.sequences} texts, so "
                     "nobody knows which part belongs to which text",
                     advice="train other layers: adapter.kind: lora",
@@ -109,7 +109,7 @@ def layout_of(network: Network, batch: Batch, unit_of: NDArray[np.int64] | None)
     if batch.segments is not None:
         raise FixRecipe(
             "fast.pack",
-            "in a private run no two units may share a sequence",
+            "where gradients of single texts are asked for, no two may share a sequence",
             advice="set fast.pack: off",
         )
     rows = batch.rows.cpu().numpy()

@@ -10,9 +10,9 @@ from torch import Tensor
 from luthier.core.errors import FixRecipe
 from luthier.data.feed.batch import Batch
 from luthier.models.network import Network
-from luthier.train.private.layout import Layout
-from luthier.train.private.passing import pass_through
-from luthier.train.private.watched import Watched
+from luthier.train.units.layout import Layout
+from luthier.train.units.passing import pass_through
+from luthier.train.units.watched import Watched
 from luthier.train.step import Objective
 
 TOLERANCE = 2e-3
@@ -49,7 +49,7 @@ def check_sums(
         gap = (_mark(sums.get(id(parameter))) - marks[id(parameter)]).abs().max()
         if float(gap) > TOLERANCE * max(float(marks[id(parameter)][0]), 1e-3 * scale):
             raise FixRecipe(
-                f"safety.privacy, parameter {name}",
+                f"gradients of single texts, parameter {name}",
                 "the gradients of single texts do not add up to its gradient: the model uses it "
                 "in a way that no rule reaches",
                 advice="train other layers: adapter.kind: lora, or adapter.targets",

@@ -11,7 +11,7 @@ from torch import nn
 from luthier.core.errors import FixRecipe
 from luthier.models.adapters.fused import FusedLoraLinear
 from luthier.models.network import Network
-from luthier.train.private.layers import (
+from luthier.train.units.layers import (
     EmbeddingRule,
     LayerRule,
     LinearRule,
@@ -96,7 +96,7 @@ def rule_for(module: nn.Module) -> LayerRule:
 
 def _unreached(name: str) -> FixRecipe:
     return FixRecipe(
-        f"safety.privacy, parameter {name}",
+        f"gradients of single texts, parameter {name}",
         "no rule finds the gradient of each text for it",
         advice="train other layers: adapter.kind: lora, or adapter.targets",
     )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vjp, vmap
 
 from luthier.core.errors import FixRecipe
-from luthier.train.private.layout import Layout
+from luthier.train.units.layout import Layout
 
 Sums = dict[str, Tensor]
 """The gradient (U, ...) of each unit, by the name of the parameter within its layer."""
@@ -213,8 +213,8 @@ class LocalRule:
         place = type(module).__name__
         if any(isinstance(m, nn.Dropout) and m.p > 0 and m.training for m in module.modules()):
             raise FixRecipe(
-                f"safety.privacy, layer {place}",
-                "this kind of layer cannot have dropout in a private run",
+                f"gradients of single texts, layer {place}",
+                "this kind of layer cannot have dropout at work",
                 advice="set adapter.dropout: 0 and fast.base_dropout: false",
             )
         values = {name: module.get_parameter(name).detach() for name in names}

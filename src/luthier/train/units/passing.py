@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,9 +15,9 @@ from luthier.core.errors import FixRecipe
 from luthier.data.feed.batch import Batch
 from luthier.models.adapters.fused import FusedLoraLinear
 from luthier.models.network import Network
-from luthier.train.private.layers import EmbeddingRule, LinearRule, products
-from luthier.train.private.layout import Layout
-from luthier.train.private.watched import Watched
+from luthier.train.units.layers import EmbeddingRule, LinearRule, products
+from luthier.train.units.layout import Layout
+from luthier.train.units.watched import Watched
 from luthier.train.step import Objective
 
 
@@ -53,6 +53,7 @@ class Passage:
     kept: dict[int, Tensor] = field(default_factory=dict)
     booked: list[Booked] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
+    parameters: dict[int, nn.Parameter] = field(default_factory=dict)
 
     @property
     def norms(self) -> Tensor:
@@ -69,6 +70,18 @@ class Passage:
             into[key].view(-1).addmv_(grads.T, factors)
         while self.booked:
             self.booked.pop().add(factors, self.layout, into)
+
+    def each(self) -> Iterator[tuple[nn.Parameter, Tensor]]:
+        """Each parameter with the gradient of every unit (U, ...), layer by layer, letting go of
+        each. A large layer's are made here, and take the room that `add` never needs."""
+        for key in list(self.kept):
+            yield self.parameters[key], self.kept.pop(key)
+        while self.booked:
+            part = self.booked.pop()
+            layer = part.layer
+            found = layer.rule.sums(layer.module, layer.names, part.given, part.grad, self.layout)
+            for name, parameter in zip(layer.names, layer.parameters, strict=True):
+                yield parameter, found.pop(name)
 
     def _silence(self) -> None:
         for grads in self.kept.values():
@@ -92,9 +105,10 @@ def pass_through(
         losses = objective(network, batch)
         if not losses.decomposes:
             raise FixRecipe(
+                "gradients of single texts",
+                "the loss of a text depends on the others in its batch, so it has none of its own",
+                advice="choose another objective, or leave out what asks for them, such as "
                 "safety.privacy",
-                "the loss of a text depends on the others in its batch, so no bound holds for it",
-                advice="choose another objective, or leave safety.privacy out",
             )
         losses.total.backward()
     return listener.finish()
@@ -150,7 +164,7 @@ class _Listener:
         inputs = [*args, *named.values()]
         if not (isinstance(result, Tensor) and inputs and isinstance(inputs[0], Tensor)):
             raise FixRecipe(
-                f"safety.privacy, layer {layer.place}",
+                f"gradients of single texts, layer {layer.place}",
                 f"a {type(module).__name__} is not a layer of one input and one output",
                 advice="train other layers: adapter.kind: lora",
             )
@@ -207,6 +221,7 @@ class _Listener:
             self._keep(parameter, products(layer.place, left, right, self._layout))
 
     def _keep(self, parameter: nn.Parameter, grads: Tensor) -> None:
+        self._passage.parameters[id(parameter)] = parameter
         self._passage.reached.add(id(parameter))
         before = self._passage.kept.get(id(parameter))
         grads = grads if before is None else before.add_(grads)
