@@ -90,7 +90,7 @@ def features(encoder: Encoder, texts: list[str]) -> tuple[Any, np.ndarray]:
     for text in texts:
         if text not in SEEN:
             window = next(iter(encoder.windows(normal(text).text or "empty")))
-            SEEN[text] = (word_features(window.ids), pooled(window.states[-1]))
+            SEEN[text] = (word_features(window.ids), pooled(window.states))
         known, state = SEEN[text]
         columns.append(known)
         values.append(np.full(len(known), 1 / np.sqrt(len(known)), np.float32))

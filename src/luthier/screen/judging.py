@@ -36,8 +36,8 @@ class Judge:
     bias: float
     threshold: float
 
-    def score(self, ids: NDArray[np.int64], states: NDArray[np.float32]) -> float:
-        """The chance in [0, 1] that a text of tokens (T,) with states (T, D) is of the kind."""
-        known = word_features(ids)
-        raw = self.words[known].sum() / np.sqrt(len(known)) + pooled(states) @ self.states
+    def score(self, known: NDArray[np.int64], mean: NDArray[np.float32]) -> float:
+        """The chance in [0, 1] that a text with these word features and mean state (D,) is of
+        the kind."""
+        raw = self.words[known].sum() / np.sqrt(len(known)) + (mean * self.states).sum()
         return float(1 / (1 + np.exp(-np.clip(raw + self.bias, -30, 30))))

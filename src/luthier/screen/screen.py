@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from luthier.core.errors import FixRecipe, nearest
@@ -41,10 +44,14 @@ class Screen:
 
     def find(self, text: str) -> list[Span]:
         """Findings in a text, in order, none overlapping another of a group that marks spans."""
+        parts = pieces(text)
+        # pieces are too short for a product to be shared out; whole pieces are shared out instead
+        side_by_side = self.learned is not None and len(parts) > 1
+        read = _readers(os.getpid()).map if side_by_side else map
         found: list[Span] = []
         start = 0
-        for piece in pieces(text):
-            found += [span.shifted(start) for span in self.find_in(piece)]
+        for piece, spans in zip(parts, read(self.find_in, parts), strict=True):
+            found += [span.shifted(start) for span in spans]
             start += len(piece)
         return found
 
@@ -66,6 +73,12 @@ class Screen:
                 if span.group in self.groups and span.kind not in self.without
             ]
         return settled(marked)
+
+
+@lru_cache(maxsize=1)
+def _readers(process: int) -> ThreadPoolExecutor:
+    """Threads that read pieces; a forked process has none of its parent's and makes its own."""
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, 4), f"screen-{process}")
 
 
 LEARNED_KINDS = frozenset(

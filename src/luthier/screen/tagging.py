@@ -22,11 +22,12 @@ def tagged(
     """
     words = _words(text, offsets)
     found: list[Span] = []
+    none = chances[:, 0].tolist()
     for first, last in words:
-        mean = chances[first:last].mean(0)
-        something = float(1 - mean[0])
+        something = 1 - sum(none[first:last]) / (last - first)
         if something < threshold:
             continue
+        mean = chances[first:last].mean(0)
         kind = kinds[int(mean[1:].argmax())]
         start, end = int(offsets[first, 0]), int(offsets[last - 1, 1])
         if found and found[-1].kind == kind and not _apart(text[found[-1].end : start]):

@@ -29,12 +29,14 @@ _LINEAR = {
     "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
     "mix": "attention.output.dense", "up": "intermediate.dense", "down": "output.dense",
 }  # fmt: skip
+_READ = "attention.self.read"
+"""Query, key and value of a layer as one product: pieces are short, and calls cost."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window of a text: token ids (T,), their characters (T, 2), states of the layers
-    (L, T, D), all without the marks around them."""
+    """One window of a text: token ids (T,), their characters (T, 2), states of the last layer
+    (T, D), all without the marks around them."""
 
     ids: NDArray[np.int64]
     offsets: NDArray[np.int64]
@@ -71,6 +73,13 @@ class Encoder:
                 if f"{place}.a" in adapter:
                     update = adapter[f"{place}.b"].float() @ adapter[f"{place}.a"].float()
                     tensors[f"{place}.weight"] = tensors[f"{place}.weight"] + update
+            for part in ("weight", "bias"):
+                tensors[f"encoder.layer.{layer}.{_READ}.{part}"] = torch.cat(
+                    [
+                        tensors.pop(f"encoder.layer.{layer}.{_LINEAR[name]}.{part}")
+                        for name in ("query", "key", "value")
+                    ]
+                )
         return Encoder(tokenizer, tensors, layers)
 
     def windows(self, text: str) -> list[Window]:
@@ -87,10 +96,9 @@ class Encoder:
     def _states(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         marked = torch.from_numpy(np.concatenate([[101], ids, [102]]))
         with torch.inference_mode():
-            states = self._run(marked)
-        return np.stack([state[1:-1].numpy() for state in states])
+            return np.asarray(self._run(marked)[1:-1].numpy())
 
-    def _run(self, ids: Tensor) -> list[Tensor]:
+    def _run(self, ids: Tensor) -> Tensor:
         t = self._t
         hidden = (
             t["embeddings.word_embeddings.weight"][ids]
@@ -98,18 +106,14 @@ class Encoder:
             + t["embeddings.token_type_embeddings.weight"][0]
         )
         hidden = self._norm(hidden, "embeddings.LayerNorm")
-        states = []
         for layer in range(self._layers):
             hidden = self._layer(hidden, f"encoder.layer.{layer}.")
-            states.append(hidden)
-        return states
+        return hidden
 
     def _layer(self, hidden: Tensor, place: str) -> Tensor:
-        query, key, value = (
-            self._linear(hidden, place + _LINEAR[n]).view(len(hidden), HEADS, -1).transpose(0, 1)
-            for n in ("query", "key", "value")
-        )
-        mixed = functional.scaled_dot_product_attention(query[None], key[None], value[None])[0]
+        read = self._linear(hidden, place + _READ).view(1, len(hidden), 3, HEADS, -1)
+        query, key, value = read.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value)[0]
         mixed = self._linear(mixed.transpose(0, 1).flatten(1), place + _LINEAR["mix"])
         hidden = self._norm(hidden + mixed, place + "attention.output.LayerNorm")
         raised = functional.gelu(self._linear(hidden, place + _LINEAR["up"]))

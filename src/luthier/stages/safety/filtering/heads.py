@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 import luthier.screen
 from luthier.screen.calibration import threshold
-from luthier.screen.judging import Judge
+from luthier.screen.judging import Judge, pooled, word_features
 from luthier.screen.normal import normal
 from luthier.screen.rule import Group, Span
 from luthier.screen.tagging import tagged
@@ -67,24 +68,26 @@ class Heads:
                 form.text, self._chances(window), window.offsets, self.kinds, TAG_THRESHOLD
             ):
                 yield Span(*form.back(span.start, span.end), span.kind, span.group, span.score)
-        for judge in self.judges:
-            score = max((judge.score(w.ids, w.states[-1]) for w in windows), default=0.0)
+        for judge, score in zip(self.judges, self._judged(windows), strict=True):
             if score > judge.threshold:
                 yield Span(0, len(piece), judge.kind, GROUPS[judge.kind], round(score, 4))
 
     def scores(self, text: str) -> dict[str, float]:
         """The highest score of each judge over the windows of a text."""
-        windows = self.encoder.windows(normal(text).text)
-        return {
-            judge.kind: max((judge.score(w.ids, w.states[-1]) for w in windows), default=0.0)
-            for judge in self.judges
-        }
+        worst = self._judged(self.encoder.windows(normal(text).text))
+        return {judge.kind: score for judge, score in zip(self.judges, worst, strict=True)}
+
+    def _judged(self, windows: list[Window]) -> list[float]:
+        """The highest score of each judge over windows; 0 without any."""
+        read = [(word_features(w.ids), pooled(w.states)) for w in windows]
+        return [max((j.score(*one) for one in read), default=0.0) for j in self.judges]
 
     def _chances(self, window: Window) -> NDArray[np.float32]:
         """Chances (T, 1 + kinds) of no kind and of each, from tags O, B and I."""
-        raw = window.states[-1] @ self.weight.T + self.bias
-        raw = np.exp(raw - raw.max(1, keepdims=True))
-        chances = raw / raw.sum(1, keepdims=True)
+        states = torch.from_numpy(window.states)
+        # numpy's own threads beside torch's would wait for each other on a machine of few cores
+        raw = torch.addmm(torch.from_numpy(self.bias), states, torch.from_numpy(self.weight).T)
+        chances = raw.softmax(1).numpy()
         return np.concatenate([chances[:, :1], chances[:, 1::2] + chances[:, 2::2]], 1)
 
 
