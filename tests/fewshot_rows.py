@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
+from luthier.core.types import Task
 from luthier.fewshot.rung import Asked, Known
+from luthier.fewshot.tuning.encoder import Tunable
+from luthier.models.base import BaseSpec, load_base
 
 LABELS = ("card", "loan", "weather")
 WORDS = {
@@ -33,3 +39,24 @@ def known(count: int, seed: int = 0, pool: int = 20) -> Known:
     rows, truth = asked(count, seed)
     described = Asked([f"{y}. {WORDS[y][0]}" for y in LABELS], np.eye(len(LABELS), WIDTH) + 0.5)
     return Known(LABELS, rows, truth, described, asked(pool, seed + 100)[0], seed=seed)
+
+
+class Tiny:
+    """A tiny encoder for made-up texts, which may be tuned."""
+
+    def __init__(self, folder: Path) -> None:
+        base = load_base(BaseSpec(id=str(folder), precision="float32"), Task.CLASSIFY)
+        self.encoder = Tunable(base, int(base.tokenizer.pad_token_id))
+
+    def read(self, texts: Asked) -> Asked:
+        """The texts with tokens and the encoder's vectors."""
+        words = [self.encoder.base.tokenizer(text)["input_ids"] for text in texts.texts]
+        tokens = [np.asarray(ids, np.int64) for ids in words]
+        plain = Asked(texts.texts, np.zeros((len(tokens), self.encoder.base.width)), tokens)
+        return self.encoder.read(plain, {})
+
+    def seen(self, given: Known) -> Known:
+        """The same task in the encoder's eyes."""
+        rows, described = self.read(given.rows), self.read(given.described)
+        pool = self.read(given.pool)
+        return replace(given, rows=rows, described=described, pool=pool, encoder=self.encoder)

@@ -84,17 +84,18 @@ def measure(found: Set, budget: str, seed: int) -> dict[str, Any]:
     choice = choose(known, FROZEN, "accuracy", Silence())
     chances = choice.fitted.probabilities(test)
     cell |= {"rung": choice.rung, "seconds": time.process_time() - started}
-    cell["methods"]["ladder"] = _metrics(found, chances)
+    cell["methods"]["ladder"] = metrics_on(found, chances)
     for rung in FROZEN:
         if not rung.refusal(known):
-            cell["methods"][rung.name] = _metrics(found, known.made(rung).probabilities(test))
+            cell["methods"][rung.name] = metrics_on(found, known.made(rung).probabilities(test))
     for name, peer in PEERS.items():
         if len(known.rows):
-            cell["methods"][name] = _metrics(found, peer(known, test))
+            cell["methods"][name] = metrics_on(found, peer(known, test))
     return cell
 
 
-def _metrics(found: Set, chances: np.ndarray) -> dict[str, float]:
+def metrics_on(found: Set, chances: np.ndarray) -> dict[str, float]:
+    """What chances (N, C) of the test texts are worth."""
     places = np.arange(len(found.test.truth))
     said = ClassPredictions(found.labels, found.test.truth, chances, places)
     names = ("accuracy", "macro_f1", "ece", "log_loss")

@@ -263,6 +263,28 @@ def test_the_ladder_and_a_search_exclude_each_other(place: Place) -> None:
     assert isinstance(error, FixRecipe) and error.place == "tune"
 
 
+def test_a_tuned_encoder_is_kept_and_answers(place: Place) -> None:
+    changes = {"fewshot.rungs": ["tuned"]}
+    result, record = run(place, made(6), changes, test=made(5, 100))
+    assert ladder(record)["rung"] == "tuned"
+    assert (record.path / "model" / "adapter" / "adapter_model.safetensors").is_file()
+    written = load_recipe(record.path / "recipe.yaml")
+    assert written.adapter.kind == "lora" and written.fewshot.enabled == "on"
+    again = api.evaluate(record.id, "held.jsonl", place.store, base_folder=place.folder)
+    for name in ("accuracy", "log_loss"):
+        assert again["metrics"][name] == pytest.approx(result.metrics["tuned"][name], abs=1e-4)
+    answers = list(api.predict(record.id, [{"text": "loan fee"}, {"text": "cough"}], place.store))
+    assert {answer["label"] for answer in answers} <= set(WORDS)
+    repeated = api.run(written, place.folder, store=place.store)
+    assert repeated.metrics["tuned"] == result.metrics["tuned"]
+
+
+def test_no_time_for_tuning_leaves_the_encoder_as_it_is(place: Place) -> None:
+    _, record = run(place, made(8), {"fewshot.minutes": 0}, test=made(5, 100))
+    told = {d["rung"]: d["reason"] for d in ladder(record)["decisions"]}
+    assert told["tuned"] == "the encoder can't be tuned here"
+
+
 def test_one_allowed_rung_is_the_one_taken(place: Place) -> None:
     _, record = run(place, made(6), {"fewshot.rungs": ["lexical"]}, test=made(5, 100))
     assert ladder(record)["rung"] == "lexical"

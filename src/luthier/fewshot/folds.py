@@ -68,6 +68,14 @@ class OverOthers(Protocol):
         """Chances of the rows held out (M, C)."""
 
 
+@runtime_checkable
+class Costly(Protocol):
+    """A rung that is tried on fewer folds than others, as it takes long."""
+
+    def cut(self, known: Known) -> Cut:
+        """The folds on which it is tried."""
+
+
 def held_out(rung: Rung, cut: Cut) -> FloatArray:
     """What a rung says about the rows held out (M, C), learnt without them."""
     return rung.held_out(cut) if isinstance(rung, OverOthers) else cut.chances(rung)
@@ -76,13 +84,24 @@ def held_out(rung: Rung, cut: Cut) -> FloatArray:
 class Cut:
     """What is known, seen from each fold; what a rung makes of a fold is made once."""
 
-    def __init__(self, known: Known, seed: int) -> None:
-        self.known = known
-        self.folds = make_folds(known, seed)
+    def __init__(self, known: Known, seed: int, folds: list[Fold] | None = None) -> None:
+        self.known, self._seed = known, seed
+        self.folds = make_folds(known, seed) if folds is None else folds
         self.held = rows_held(self.folds) if self.folds else np.zeros(0, np.int64)
         self._parts = [known.only(fold.learn) for fold in self.folds]
         self._asked = [known.rows.take(fold.check) for fold in self.folds]
         self._chances: dict[str, FloatArray] = {}
+        self._shorter: dict[int, Cut] = {}
+
+    def first(self, count: int) -> Cut:
+        """The first `count` folds alone; what was made of them stays made."""
+        if count >= len(self.folds):
+            return self
+        if count not in self._shorter:
+            short = Cut(self.known, self._seed, self.folds[:count])
+            short._parts = self._parts[:count]
+            self._shorter[count] = short
+        return self._shorter[count]
 
     @property
     def truth(self) -> IntArray:
@@ -106,6 +125,14 @@ class Cut:
         if rung.refusal(part):
             return _shares(part, asked)
         return part.made(rung).probabilities(asked)
+
+
+def cut_of(known: Known, place: int = 0) -> Cut:
+    """The rows cut in the `place`-th way, made once."""
+    kept: dict[int, Cut] = known.__dict__.setdefault("cuts", {})
+    if place not in kept:
+        kept[place] = Cut(known, derive(known.seed, "cut", place))
+    return kept[place]
 
 
 def _shares(known: Known, asked: Asked) -> FloatArray:

@@ -55,6 +55,11 @@ def load(folder: Path) -> Fitted:
         ) from error
 
 
+def bare(fitted: Fitted) -> Fitted:
+    """The classifier as it will be read back: to be asked with the vectors of its own encoder."""
+    return revive(fitted.about(), fitted.arrays())
+
+
 def revive(about: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> Fitted:
     """A classifier from what its `about` and `arrays` gave.
 

@@ -14,25 +14,48 @@ from luthier.evaluate.predictions import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """N texts as rungs see them: their words and the encoder's pooled vectors (N, D).
+    """N texts as rungs see them: their words, the encoder's pooled vectors (N, D), and their tokens
+    where the encoder may be tuned.
 
-    Raises: CheckRun when there are more or fewer vectors than texts.
+    Raises: CheckRun when there are more or fewer vectors or token sequences than texts.
     """
 
     texts: Sequence[str]
     vectors: FloatArray
+    tokens: Sequence[IntArray] | None = None
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.texts) != len(self.vectors):
             met = f"{len(self.texts)} texts and vectors of shape {self.vectors.shape}"
             raise CheckRun("rows of a rung", met, "one vector for each text")
+        if self.tokens is not None and len(self.tokens) != len(self.texts):
+            met = f"{len(self.texts)} texts and {len(self.tokens)} token sequences"
+            raise CheckRun("rows of a rung", met, "one sequence for each text")
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def take(self, places: IntArray) -> Asked:
         """The texts at `places`, in their order."""
-        return Asked([self.texts[int(i)] for i in places], self.vectors[places])
+        own = None if self.tokens is None else [self.tokens[int(i)] for i in places]
+        return Asked([self.texts[int(i)] for i in places], self.vectors[places], own)
+
+
+class Tuned(Protocol):
+    """An encoder at weights that were tuned to some rows."""
+
+    def read(self, asked: Asked) -> Asked:
+        """The same texts with its vectors."""
+
+
+class Encoder(Protocol):
+    """The encoder that made the vectors, where it may be tuned."""
+
+    def seconds(self, known: Known) -> float:
+        """What tuning to these rows is expected to take."""
+
+    def tune(self, known: Known) -> Tuned:
+        """Itself, tuned to the labelled rows; the same rows and seed give the same weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +66,7 @@ class Known:
     its name at least; `pool` texts nobody has labelled, perhaps none. `groups` (N,) are rows that
     belong together, such as one patient's; `weights` (N,) say how much a row counts. Both may be
     None. `prior` (C,) are the shares of classes where the model will be used, if they are known.
+    `encoder` is None where the encoder has to stay as it is.
 
     Raises: CheckRun when shapes do not agree.
     """
@@ -56,6 +80,7 @@ class Known:
     weights: FloatArray | None = None
     prior: FloatArray | None = None
     seed: int = 0
+    encoder: Encoder | None = None
 
     def __post_init__(self) -> None:
         count, classes = len(self.rows), len(self.labels)
@@ -100,6 +125,14 @@ class Known:
         if rung.name not in kept:
             kept[rung.name] = rung.fit(self)
         return kept[rung.name]
+
+    def tuned(self) -> Tuned:
+        """The encoder tuned to these rows, once however often it is asked for."""
+        if "moved" not in self.__dict__:
+            assert self.encoder is not None
+            self.__dict__["moved"] = self.encoder.tune(self)
+        found: Tuned = self.__dict__["moved"]
+        return found
 
     def only(self, places: IntArray) -> Known:
         """The same with the labelled rows at `places` alone."""

@@ -22,6 +22,8 @@ class Fewshot(Section):
     """Shares of the classes where the classifier will be used; left out, as they come out."""
     rungs: tuple[str, ...] = ()
     """Rungs that may be taken, by name; left out, all."""
+    minutes: float = Field(5.0, ge=0)
+    """Longest that tuning the encoder may take, as expected beforehand; 0 leaves it as it is."""
     risk: float = Field(0.1, gt=0, lt=1)
     """Largest share of wrong answers above the score from which an answer may be trusted."""
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from luthier.core.errors import CheckRun, FixRecipe, LuthierError, ResumeLater
-from luthier.core.files import clear_leftovers, recover_folder, write_json, write_text
+from luthier.core.files import clear_leftovers, recover_folder, write_json
 from luthier.core.progress import Progress
-from luthier.recipe.load import dump_recipe, recipe_from_dict
+from luthier.recipe.load import recipe_from_dict
 from luthier.recipe.recipe import Recipe
 from luthier.stages.api import RunResult
 from luthier.stages.evaluation import Evaluated
@@ -21,7 +21,7 @@ from luthier.stages.fewshot.climb import climb
 from luthier.stages.fewshot.settling import state_wish
 from luthier.stages.parts.card import write_card
 from luthier.stages.parts.environment import environment
-from luthier.stages.parts.keeping import keep
+from luthier.stages.parts.keeping import keep, keep_recipe
 from luthier.stages.parts.pinning import pin_recipe
 from luthier.stages.parts.prefix import drop_prefix
 from luthier.stages.reporting import Spent, report
@@ -99,6 +99,7 @@ def _work(
         with memory_advice(shop, "training"):
             if shop.recipe.fewshot.enabled == "on":
                 trained = climb(shop, base_folder, progress)
+                keep_recipe(folder, shop)
             elif shop.recipe.tune is not None:
                 shop, trained = _search(record, shop, store, progress)
             else:
@@ -151,7 +152,7 @@ def _search(
             advice="start it without torchrun; tune.executor: ray uses more machines",
         )
     shop, trained = tune(shop, record, store, progress)
-    _write_recipe(record, shop)
+    keep_recipe(record.path, shop)
     write_json(record.path / "search.json", trained.search)
     return shop, trained
 
@@ -168,13 +169,8 @@ def _harden(
             advice=f"luthier runs resume {record.id}",
         )
     if made.changed:
-        _write_recipe(record, made.shop)
+        keep_recipe(record.path, made.shop)
     return made.shop, made.trained
-
-
-def _write_recipe(record: RunRecord, shop: Workshop) -> None:
-    write_text(record.path / "recipe.yaml", dump_recipe(shop.recipe))
-    write_json(record.path / "recipe.json", shop.recipe.model_dump(mode="json"))
 
 
 def _leave(folder: Path, shop: Workshop, seconds: float) -> RunResult:
@@ -204,7 +200,7 @@ def _same_data(record: RunRecord | None, shop: Workshop) -> None:
 
 
 def _begin(record: RunRecord, shop: Workshop, store: Store) -> None:
-    _write_recipe(record, shop)
+    keep_recipe(record.path, shop)
     write_json(record.path / "plan.json", plan_of(shop).as_dict())
     write_json(record.path / "data_report.json", shop.prepared.report.as_dict())
     store.set_facts(

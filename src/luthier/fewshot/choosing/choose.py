@@ -10,7 +10,6 @@ import numpy as np
 
 from luthier.core.errors import FixData
 from luthier.core.progress import Progress
-from luthier.core.seeds import derive
 from luthier.evaluate.predictions import FloatArray, IntArray
 from luthier.fewshot.choosing.evidence import LEVEL, Bench, Gain
 from luthier.fewshot.choosing.sureness import (
@@ -20,7 +19,7 @@ from luthier.fewshot.choosing.sureness import (
     shift_of,
     temperature_of,
 )
-from luthier.fewshot.folds import Cut, held_out
+from luthier.fewshot.folds import Costly, Cut, cut_of, held_out
 from luthier.fewshot.forms.blend import Adjusted, adjusted
 from luthier.fewshot.rung import Fitted, Known, Rung
 from luthier.fewshot.rungs.blends import learnable
@@ -104,15 +103,30 @@ def choose(
         raise FixData("fewshot.rungs", f"none can be tried; {name}: {why}", advice="allow others")
     held = first(known, usable)
     decisions = [Decision(name, held.name, False, why) for name, why in refused.items()]
-    cuts = _cuts(known)
     scores: list[Score] = []
-    if cuts:
-        bench = Bench(cuts, metric, known.seed)
-        held = _walk(known, bench, held, usable, decisions, progress)
-        tried = [rung for rung in usable if bench.tried(rung)]
-        scores = [Score(rung.name, *bench.score(rung)) for rung in tried]
+    cuts = _cuts(known)
+    for rungs_alike in _by_cost(usable, held):
+        if not cuts:
+            break
+        # A costly rung is tried on fewer folds, and so is the one it has to beat.
+        own = [costly.cut(known)] if (costly := _costly(rungs_alike)) else cuts
+        bench = Bench(own, metric, known.seed)
+        before, held = held, _walk(known, bench, held, rungs_alike, decisions, progress)
+        scores += [Score(r.name, *bench.score(r)) for r in rungs_alike if bench.tried(r)]
+        cuts = own if held is not before else cuts
     progress.start(f"few labels: {held.name} on all rows", None, "")
     return _settled(known, held, Record(cuts, metric, risk, scores, decisions))
+
+
+def _by_cost(usable: Sequence[Rung], held: Rung) -> list[list[Rung]]:
+    """Rungs that are tried on the same folds; the one held so far belongs to the first."""
+    costly: list[Rung] = [rung for rung in usable if isinstance(rung, Costly)]
+    cheap = [rung for rung in usable if rung not in costly]
+    return [cheap or [held], *([rung] for rung in costly if rung.name != held.name)]
+
+
+def _costly(rungs: Sequence[Rung]) -> Costly | None:
+    return next((rung for rung in rungs if isinstance(rung, Costly)), None)
 
 
 def first(known: Known, usable: Sequence[Rung]) -> Rung:
@@ -206,5 +220,5 @@ def _cuts(known: Known) -> list[Cut]:
     times = next((n for least, n in REPEATS if len(known.rows) < least), 1)
     if not telling(known) or len(known.rows) * len(known.labels) > COSTLY:
         times = 1
-    cuts = [Cut(known, derive(known.seed, "cut", place)) for place in range(times)]
+    cuts = [cut_of(known, place) for place in range(times)]
     return cuts if all(len(cut.folds) for cut in cuts) else []

@@ -10,7 +10,7 @@ import numpy as np
 
 from luthier.core.errors import FixData
 from luthier.evaluate.predictions import FloatArray, IntArray
-from luthier.fewshot.folds import Cut
+from luthier.fewshot.folds import Cut, cut_of
 from luthier.fewshot.forms.blend import TINY, Blend, How, joined
 from luthier.fewshot.rung import Known, Rung
 from luthier.fewshot.rungs.lexical import LexicalRung
@@ -83,10 +83,13 @@ class Stacked:
     def fit(self, known: Known) -> Blend:
         """Powers from rows held out in turn, members from all rows."""
         _require(self.refusal(known))
+        return self.joined(known, cut_of(known) if learnable(known) else None)
+
+    def joined(self, known: Known, cut: Cut | None) -> Blend:
+        """Members from all rows, powers from those that `cut` holds out, if there is one."""
         made = [known.made(member) for member in self.members]
         powers = np.asarray(self.prior)
-        if learnable(known):
-            cut = Cut(known, known.seed)
+        if cut is not None and learnable(known):
             powers = self._powers([cut.chances(m) for m in self.members], cut.truth)
         return Blend(made, "powers", powers)
 

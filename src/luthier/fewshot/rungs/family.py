@@ -1,11 +1,14 @@
-"""All rungs that need no training of the encoder, from the simplest on."""
+"""All rungs, from the simplest on."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from luthier.fewshot.rung import Rung
 from luthier.fewshot.rungs.blends import Mixed, Stacked, three
 from luthier.fewshot.rungs.lexical import LexicalRung
 from luthier.fewshot.rungs.linear import Described, LinearProbe
+from luthier.fewshot.rungs.tuned import SECONDS, TunedStack
 from luthier.fewshot.rungs.zero import ZeroShot
 
 FROZEN: tuple[Rung, ...] = (
@@ -17,5 +20,14 @@ FROZEN: tuple[Rung, ...] = (
     Mixed("scaled", 5, "scaled", three()),
     Stacked(),
 )
-NAMES = tuple(rung.name for rung in FROZEN)
+
+
+def ladder(seconds: float = SECONDS, names: Sequence[str] = ()) -> tuple[Rung, ...]:
+    """Rungs by name, all without names, from simple to costly; the encoder is tuned where that is
+    expected to take at most so many seconds."""
+    found = (*FROZEN, TunedStack(seconds=seconds))
+    return tuple(rung for rung in found if not names or rung.name in names)
+
+
+NAMES = tuple(rung.name for rung in ladder())
 """What `fewshot.rungs` may name, from simple to costly."""

@@ -19,11 +19,14 @@ from luthier.evaluate.baseline import LinearProbe, humanise
 from luthier.evaluate.predictions import ClassPredictions, Predictions
 from luthier.fewshot.choosing.choose import Choice, choose
 from luthier.fewshot.head import LadderHead, words_of
+from luthier.fewshot.keeping import bare
 from luthier.fewshot.rung import Asked, Known
-from luthier.fewshot.rungs.family import FROZEN
+from luthier.fewshot.rungs.family import ladder
+from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.fewshot.rungs.zero import ZeroShot
 from luthier.stages.combinations import selection_metric
 from luthier.stages.fewshot.pool import Pool, read_pool
+from luthier.stages.fewshot.tuning import put_tuned, tunable
 from luthier.stages.parts.answers import Exam, features
 from luthier.stages.training import Trained, descent
 from luthier.stages.workshop import Workshop
@@ -46,15 +49,18 @@ def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
         progress.say(note)
     known = known_of(shop, pool, progress)
     metric = selection_metric(shop.task, shop.recipe.evaluate.metric)
-    allowed = shop.recipe.fewshot.rungs
-    rungs = [rung for rung in FROZEN if not allowed or rung.name in allowed]
-    choice = choose(known, rungs, metric, progress, shop.recipe.fewshot.risk)
+    section = shop.recipe.fewshot
+    rungs = ladder(60 * section.minutes, section.rungs)
+    choice = choose(known, rungs, metric, progress, section.risk)
     progress.say(f"few labels: the rung {choice.rung!r} was chosen; the report says why")
+    held_out = held(shop, known, choice)
+    if choice.rung == TunedStack().name:
+        put_tuned(shop, known)
     trained = Trained(_still(shop), metric, _score(choice), 0, _probe(known))
-    trained.ladder = told(choice, pool)
-    trained.held = held(shop, known, choice)
-    shop.head = LadderHead(shop.head.labels, choice.fitted, words_of(shop.contract.tokenizer))
     shop.network.output = None
+    trained.ladder, trained.held = told(choice, pool), held_out
+    reader = words_of(shop.contract.tokenizer)
+    shop.head = LadderHead(shop.head.labels, bare(choice.fitted), reader)
     return trained
 
 
@@ -77,6 +83,7 @@ def known_of(shop: Workshop, pool: Pool, progress: Progress) -> Known:
         weights=np.asarray(encoded.weights[rows], np.float64) if len(rows) else None,
         prior=_prior(shop, labels),
         seed=shop.recipe.train.seed,
+        encoder=tunable(shop),
     )
 
 
@@ -88,7 +95,8 @@ def described(shop: Workshop, labels: Sequence[str]) -> Asked:
     flat = read_texts(shop, [words for each in phrasings for words in each])
     ends = np.cumsum([len(each) for each in phrasings])
     parts = np.split(flat.vectors, ends[:-1])
-    return Asked([each[-1] for each in phrasings], np.stack([part.mean(axis=0) for part in parts]))
+    vectors = np.stack([part.mean(axis=0) for part in parts])
+    return replace(flat.take(ends - 1), vectors=vectors)
 
 
 def _phrasings(name: str, description: str) -> tuple[str, ...]:
@@ -114,8 +122,9 @@ def read_rows(shop: Workshop, encoded: Encoded, examples: NDArray[np.int64]) -> 
     exam = Exam(encoded, examples, shop.prepared.table, shop.batch_plan())
     # What a rung reads in training it reads in use: the words of the tokens.
     read = words_of(shop.contract.tokenizer)
-    words = [read([int(t) for t in encoded.ids[int(i)]]) for i in examples]
-    return Asked(words, features(shop.network, exam).astype(np.float64))
+    tokens = [np.asarray(encoded.ids[int(i)], np.int64) for i in examples]
+    words = [read(each.tolist()) for each in tokens]
+    return Asked(words, features(shop.network, exam).astype(np.float64), tokens)
 
 
 def told(choice: Choice, pool: Pool) -> dict[str, Any]:

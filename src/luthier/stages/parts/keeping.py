@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from luthier.core.errors import CheckRun
-from luthier.core.files import new_folder, write_json
+from luthier.core.files import new_folder, write_json, write_text
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
@@ -26,7 +26,7 @@ from luthier.models.files import check_safetensors
 from luthier.models.head import Head
 from luthier.models.network import Network
 from luthier.models.quantized import dequantized
-from luthier.recipe.load import recipe_from_dict
+from luthier.recipe.load import dump_recipe, recipe_from_dict
 from luthier.recipe.recipe import Recipe
 from luthier.stages.prepare import load_facts, save_facts
 from luthier.stages.safety.spelling import load_spelling, save_spelling
@@ -64,6 +64,15 @@ def keep(shop: Workshop) -> None:
     tensors = gather(wanted if adapted or shop.recipe.adapter.kind == "full" else {}, world)
     output = gather(state_of(network.output) if network.output else {}, world)
     world.write(shop.folder / "model", lambda: _write(shop, tensors, output))
+
+
+def keep_recipe(folder: Path, shop: Workshop) -> None:
+    """Writes the recipe as people write it and as programs read it.
+
+    Raises: FreeDisk when there is no room.
+    """
+    write_text(folder / "recipe.yaml", dump_recipe(shop.recipe))
+    write_json(folder / "recipe.json", shop.recipe.model_dump(mode="json"))
 
 
 def _write(

@@ -1,0 +1,104 @@
+"""What SetFit and Trainer reach on the same draws; cells lie in work/ and are made one by one.
+
+    python bench/fewshot/elsewhere.py [--python .env/bin/python] [--minutes 30]
+
+Their environment: python -m venv bench/fewshot/.env && bench/fewshot/.env/bin/pip install
+setfit==1.2.0 torch==2.13.0
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from run import HERE, WORK, drawn, metrics_on
+from sets import Set, load
+
+from luthier.core.types import Task
+from luthier.models.places import default_id, locate
+
+SHORT = ("snips", "twitter_financial_sentiment")
+CELLS = (
+    *(("setfit", name, "8", 0) for name in (*SHORT, "banking77")),
+    ("trainer", "banking77", "all", 0),
+    ("setfit", "medical_abstracts", "8", 0),
+    ("trainer", "twitter_financial_sentiment", "all", 0),
+    ("trainer", "mts_dialog", "all", 0),
+    *(("trainer", name, "8", 0) for name in (*SHORT, "banking77")),
+    ("setfit", "snips", "16", 0),
+    ("setfit", "twitter_financial_sentiment", "16", 0),
+    *(
+        ("setfit", name, "8", s)
+        for s in (1, 2)
+        for name in ("snips", "twitter_financial_sentiment")
+    ),
+    ("trainer", "medical_abstracts", "8", 0),
+    ("setfit", "medical_abstracts", "16", 0),
+    *(("setfit", "medical_abstracts", "8", s) for s in (1, 2)),
+    *(("setfit", "banking77", "8", s) for s in (1, 2)),
+)
+"""Method, set, budget and draw, those first that tell most."""
+
+
+def task_of(found: Set, budget: str, seed: int) -> dict[str, Any]:
+    """The rows of a draw and the texts that are asked, as the other environment reads them."""
+    everything = np.arange(len(found.train.texts))
+    places = everything if budget == "all" else drawn(found, budget, seed)
+    return {
+        "texts": [found.train.texts[int(i)] for i in places],
+        "truth": found.train.truth[places].tolist(),
+        "asked": found.test.texts,
+        "classes": len(found.labels),
+        "seed": seed,
+    }
+
+
+def cell_file(method: str, name: str, budget: str, seed: int) -> Path:
+    """Where a finished cell lies."""
+    return WORK / "elsewhere" / f"{method}-{name}-{budget}-{seed}.json"
+
+
+def measure(python: str, method: str, name: str, budget: str, seed: int) -> bool:
+    """Makes a cell, or goes on with it; whether it is finished."""
+    found, file = load(name, WORK), cell_file(method, name, budget, seed)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    answer = file.with_suffix(".npz")
+    with tempfile.TemporaryDirectory() as place:
+        task = Path(place) / "task.json"
+        task.write_text(json.dumps(task_of(found, budget, seed)), encoding="utf-8")
+        model = str(locate(default_id(Task.CLASSIFY)))
+        call = [python, "-W", "ignore", str(HERE / "outside.py"), method, model, str(task)]
+        code = subprocess.run([*call, str(answer)], stderr=subprocess.DEVNULL, check=False)
+    if code.returncode == 3:
+        return False
+    kept = np.load(answer, allow_pickle=False)
+    cell = metrics_on(found, kept["chances"]) | {"seconds": round(float(kept["seconds"]), 1)}
+    file.write_text(json.dumps(cell), encoding="utf-8")
+    print(file.stem, cell, flush=True)
+    return True
+
+
+def main() -> None:
+    """Goes through the cells that are missing until the time is over."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--python", default=str(HERE / ".env" / "bin" / "python"))
+    parser.add_argument("--minutes", type=float, default=30)
+    asked = parser.parse_args()
+    end = time.monotonic() + 60 * asked.minutes
+    for cell in CELLS:
+        while not cell_file(*cell).is_file() and time.monotonic() < end:
+            if measure(asked.python, *cell):
+                break
+    left = sum(not cell_file(*cell).is_file() for cell in CELLS)
+    print(f"{left} of {len(CELLS)} cells are missing", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
