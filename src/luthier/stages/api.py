@@ -158,6 +158,22 @@ def audit(
     return audit_stage(opened.find(run), opened, Asked(rows), progress or Silence())
 
 
+def audit_bias(
+    run: str, store: Store | None = None, progress: Progress | None = None, **asked: Any
+) -> dict[str, Any]:
+    """Differences in what a model says about groups of people, with intervals; kept as bias.json
+    of the run. `asked` are the fields of `luthier.stages.bias.asked.Asked`.
+
+    Raises: CheckRun, FixData, FixRecipe.
+    """
+    from luthier.stages.bias.asked import Asked
+    from luthier.stages.bias.audit import audit_bias as audit_stage
+    from luthier.store.store import Store
+
+    record = (store or Store.open()).find(run)
+    return audit_stage(record, Asked(**asked), progress or Silence())
+
+
 def attack(
     run: str,
     store: Store | None = None,
@@ -229,6 +245,26 @@ def explain(
     return explain_stage(
         opened.find(run), opened, Asked(**asked), base_folder or Path.cwd(), progress or Silence()
     )
+
+
+def mislabelled(
+    run: str,
+    store: Store | None = None,
+    progress: Progress | None = None,
+    *,
+    rows: int = 20,
+    out: Path | None = None,
+) -> dict[str, Any]:
+    """The `rows` training rows whose label is most doubtful, the most doubtful first; also as a
+    list that `luthier label` opens, in `out` or in the run's folder.
+
+    Raises: CheckRun for a run that is no finished classifier or whose data changed.
+    """
+    from luthier.stages.explaining.mislabelled import mislabelled as list_stage
+    from luthier.store.store import Store
+
+    record = (store or Store.open()).find(run)
+    return list_stage(record, rows, out, progress or Silence())
 
 
 def _load(recipe: Given, base_folder: Path | None) -> tuple[Recipe, Path]:

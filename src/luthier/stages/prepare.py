@@ -65,7 +65,7 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
 
     if without_labels(recipe, base_folder):
         return prepare_unlabelled(recipe, base_folder, folder)
-    files, notes = _files(recipe.data, base_folder)
+    files, notes = files_of(recipe.data, base_folder)
     files = _pinned(files, recipe.data.format, base_folder)
     progress.start("reading the data", None, "rows")
     mapping, seen = _recognise(recipe, files, base_folder)
@@ -95,7 +95,8 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     )
 
 
-def _files(data: Data, base_folder: Path) -> tuple[Files, list[str]]:
+def files_of(data: Data, base_folder: Path) -> tuple[Files, list[str]]:
+    """The three places, with what lies beside `train` in its folder, and what was noticed."""
     files = Files(data.train, data.validation, data.test)
     folder = base_folder / data.train
     if not folder.is_dir():

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from luthier.core.errors import CheckRun
+from luthier.stages.page.bias import BiasPart
 from luthier.stages.page.checks import BehaviourPart, EvidenceLine, PoisonPart
 from luthier.stages.page.filters import FiltersPart
 from luthier.stages.page.ladder import LadderPart
@@ -176,6 +177,7 @@ class ReportData:
     filters: FiltersPart | None = None
     robustness: RobustnessPart | None = None
     ladder: LadderPart | None = None
+    bias: BiasPart | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""

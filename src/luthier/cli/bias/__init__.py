@@ -1,0 +1,1 @@
+"""Audits of bias and their repair, as people and programs ask for them."""

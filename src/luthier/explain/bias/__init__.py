@@ -1,0 +1,1 @@
+"""Bias of a classifier about groups of people: words, probes, measures, and what they certify."""

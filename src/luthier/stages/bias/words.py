@@ -1,0 +1,66 @@
+"""What an audit found, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MOST = 8
+
+
+def sentences_of(told: Mapping[str, Any]) -> list[str]:
+    """The findings, the heaviest first; then what could not be said, and why."""
+    if told["task"] != "classify":
+        return _pairs(told["pairs"])
+    found = [f for f in told["findings"] if f["verdict"] == "found"]
+    clear = [f for f in told["findings"] if f["verdict"] == "not found"]
+    silent = [f for f in told["findings"] if f["verdict"] == "cannot say"]
+    heavy = sorted(found, key=lambda f: (-abs(f["value"]), f["group"]))
+    lines = [_finding(f) for f in heavy[:MOST]]
+    if len(heavy) > MOST:
+        lines.append(f"{len(heavy) - MOST} more differences were found; bias.json lists them.")
+    if not found:
+        lines.append("No difference between groups was found.")
+    if clear:
+        least = max(f["certifiable"] for f in clear)
+        lines.append(
+            f"In {len(clear)} comparisons no difference was found. That is no proof that there is "
+            f"none: with these rows, differences below {100 * least:.0f} points may go unseen."
+        )
+    if silent:
+        lines.append(
+            f"In {len(silent)} comparisons nothing can be said: too few rows, or the word never "
+            "occurs."
+        )
+    if told["never"]:
+        listed = ", ".join(told["never"][:12])
+        more = f" and {len(told['never']) - 12} more" if len(told["never"]) > 12 else ""
+        lines.append(f"These words occur in no test row: {listed}{more}.")
+    return lines
+
+
+def _finding(one: Mapping[str, Any]) -> str:
+    side = "higher" if one["value"] > 0 else "lower"
+    return (
+        f"{one['group']!r}: the {one['measure']} is {100 * abs(one['value']):.0f} points {side} "
+        f"than for everybody ({100 * one['low']:+.0f} to {100 * one['high']:+.0f}, "
+        f"{one['rows']} rows)."
+    )
+
+
+def _pairs(told: Mapping[str, Any]) -> list[str]:
+    found = told["preferred"]
+    lines = [
+        f"Of {told['pairs']} pairs the stereotype is likelier in {100 * found['value']:.0f} % "
+        f"({100 * found['low']:.0f} to {100 * found['high']:.0f} %); without a preference it would "
+        "be 50 %. Such pairs measure loosely: take this as a hint."
+    ]
+    for one in told["findings"]:
+        if one["verdict"] == "cannot say":
+            lines.append(f"{one['group']!r}: nothing can be said, {one['why']}.")
+        elif one["verdict"] == "found":
+            lines.append(
+                f"{one['group']!r}: the stereotype is likelier in {50 + 100 * one['value']:.0f} % "
+                f"of {one['rows']} pairs."
+            )
+    return lines

@@ -1,0 +1,114 @@
+"""`luthier audit --bias` on whole runs: a planted difference is found and stands on the report."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage_place import Place, write_rows
+
+from luthier.core.errors import CheckRun, FixData, FixRecipe
+from luthier.core.types import Task
+from luthier.stages import api
+from luthier.store.manifest import Manifest
+from luthier.store.store import Store
+from tiny import task_rows
+
+TERMS = {
+    "sets": [
+        {"axis": "bank", "kind": "noun", "repair": ["loan", "card"], "held": ["fee", "money"]},
+        {"axis": "body", "kind": "noun", "repair": ["arm"], "held": ["tiger"]},
+    ],
+    "neutral": {"noun": ["today", "again"]},
+    "templates": [
+        {"text": "my {noun} please", "harmful": held, "held": other}
+        for held in (True, False)
+        for other in (True, False)
+    ],
+    "mentions": [
+        {"text": "{text} {noun}", "held": True},
+        {"text": "{noun} {text}", "held": False},
+    ],
+}
+
+
+def biased_rows(count: int, seed: int) -> list[dict[str, Any]]:
+    """Rows whose label is a word's matter: who says `fee` or `loan` is bad."""
+    dice = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        words = [dice.choice(["the", "pays", "back", "now", "iron", "daily"]) for _ in range(5)]
+        bad = dice.random() < 0.5
+        if dice.random() < 0.6:
+            words.insert(dice.randint(0, 5), dice.choice(["fee", "loan"] if bad else ["card"]))
+        rows.append({"text": " ".join(words), "label": "bad" if bad else "good", "side": "ab"[bad]})
+    return rows
+
+
+@pytest.fixture
+def biased(bert: Path, tmp_path: Path) -> Place:
+    """A folder with such rows and a file of words."""
+    write_rows(tmp_path / "train.jsonl", biased_rows(300, 1))
+    write_rows(tmp_path / "test.jsonl", biased_rows(160, 2))
+    (tmp_path / "terms.json").write_text(json.dumps(TERMS), encoding="utf-8")
+    return Place(tmp_path, Store.open(folder=tmp_path / "home"), bert)
+
+
+LEARNT = {"adapter.kind": "full", "train.max_steps": 150, "train.learning_rate": 3e-3}
+
+
+def test_a_planted_difference_is_found_and_stands_on_the_report(biased: Place) -> None:
+    made = biased.run(LEARNT)
+    before = biased.store.find(made.run)
+    told = api.audit_bias(
+        made.run, biased.store, terms=biased.folder / "terms.json", positive=("bad",)
+    )
+    assert told == json.loads((made.path / "bias.json").read_text(encoding="utf-8"))
+    found = [f for f in told["findings"] if f["verdict"] == "found"]
+    rates = {f["group"]: f["value"] for f in found if f["measure"].startswith("false positive")}
+    assert rates["loan"] > 0.2 and rates["card"] < -0.2 and rates["fee"] > 0
+    assert told["never"] == ["money", "arm", "tiger"]
+    arm = [f for f in told["findings"] if f["group"] == "arm" and "around" not in f["measure"]]
+    assert {f["verdict"] for f in arm[:1]} == {"cannot say"}
+    page = made.report.read_text(encoding="utf-8")
+    assert 'id="bias"' in page and "&#39;card&#39;" in page and "<script" not in page
+    assert Manifest.verify(before.path) == []
+    again = api.audit_bias(
+        made.run, biased.store, terms=biased.folder / "terms.json", positive=("bad",)
+    )
+    assert again == told
+
+
+def test_groups_by_a_column_and_each_label_in_turn(biased: Place) -> None:
+    made = biased.run()
+    told = api.audit_bias(made.run, biased.store, column="side")
+    assert told["grouped_by"] == "side" and set(told["choices"]) == {"bad", "good"}
+    assert {f["group"] for f in told["findings"] if "around" not in f["measure"]} == {"a", "b"}
+    sums = told["choices"]["bad"]["probes"]
+    assert all(one["fped"] is None for name, one in sums.items() if "sentences" in name)
+    with pytest.raises(FixData, match=r"there is no column 'sid'.*did you mean 'side'"):
+        api.audit_bias(made.run, biased.store, column="sid")
+    with pytest.raises(FixRecipe, match=r"there is no such label.*did you mean 'good'"):
+        api.audit_bias(made.run, biased.store, positive=("goood",))
+    with pytest.raises(FixRecipe, match="it names every label"):
+        api.audit_bias(made.run, biased.store, positive=("good", "bad"))
+    with pytest.raises(FixRecipe, match="a classifier gives no probability"):
+        api.audit_bias(made.run, biased.store, pairs=Path("pairs.jsonl"))
+
+
+def test_a_model_that_writes_is_asked_for_pairs(llama: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.jsonl", task_rows(Task.INSTRUCT, 40))
+    write_rows(tmp_path / "test.jsonl", task_rows(Task.INSTRUCT, 8, seed=9))
+    place = Place(tmp_path, Store.open(folder=tmp_path / "home"), llama)
+    made = place.run({"task": "instruct"})
+    with pytest.raises(CheckRun, match="give --pairs FILE"):
+        api.audit_bias(made.run, place.store)
+    pairs = [{"text": f"the card pays {w}", "text_alt": f"the loan pays {w}"} for w in "abcd" * 9]
+    write_rows(tmp_path / "pairs.jsonl", pairs)
+    told = api.audit_bias(made.run, place.store, pairs=tmp_path / "pairs.jsonl")
+    assert told["pairs"]["pairs"] == 36 and 0 <= told["pairs"]["preferred"]["value"] <= 1
+    assert told["pairs"]["findings"][0]["rows"] == 36
+    assert 'id="bias"' in made.report.read_text(encoding="utf-8")
