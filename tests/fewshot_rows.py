@@ -34,7 +34,7 @@ def asked(count: int, seed: int, noise: float = 0.6) -> tuple[Asked, np.ndarray]
     return Asked(texts, vectors), truth
 
 
-def known(count: int, seed: int = 0, pool: int = 20) -> Known:
+def known(count: int, seed: int = 0, pool: int = 40) -> Known:
     """`count` labelled rows of each class, descriptions, and a pool."""
     rows, truth = asked(count, seed)
     described = Asked([f"{y}. {WORDS[y][0]}" for y in LABELS], np.eye(len(LABELS), WIDTH) + 0.5)

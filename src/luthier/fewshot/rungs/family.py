@@ -8,6 +8,7 @@ from luthier.fewshot.rung import Rung
 from luthier.fewshot.rungs.blends import Mixed, Stacked, three
 from luthier.fewshot.rungs.lexical import LexicalRung
 from luthier.fewshot.rungs.linear import Described, LinearProbe
+from luthier.fewshot.rungs.pooled import self_trained
 from luthier.fewshot.rungs.tuned import SECONDS, TunedStack
 from luthier.fewshot.rungs.zero import ZeroShot
 
@@ -19,6 +20,7 @@ FROZEN: tuple[Rung, ...] = (
     Mixed(),
     Mixed("scaled", 5, "scaled", three()),
     Stacked(),
+    self_trained(),
 )
 
 

@@ -21,14 +21,15 @@ def report(rules: Sequence[Rule], votes: IntArray, truth: IntArray) -> list[dict
     for column, rule in enumerate(rules):
         voted = votes[:, column] != UNKNOWN
         judged = voted & (truth != UNKNOWN)
-        right = (votes[judged, column] == truth[judged]).astype(float)
+        covered = measured(voted.astype(float))
+        right = measured((votes[judged, column] == truth[judged]).astype(float))
         told.append(
             {
                 "rule": rule.name,
                 "label": rule.label,
                 "votes": int(voted.sum()),
-                "coverage": _ends(measured(voted.astype(float))),
-                "accuracy": _ends(measured(right)),
+                "coverage": covered and covered.told(),
+                "accuracy": right and right.told(),
                 "judged": int(judged.sum()),
             }
         )
@@ -46,9 +47,3 @@ def accuracy(chances: FloatArray, truth: IntArray, voted: FloatArray) -> Interva
     """How often the likeliest label is the known one, on texts that got a vote."""
     judged = (truth != UNKNOWN) & voted.astype(bool)
     return measured((chances[judged].argmax(axis=1) == truth[judged]).astype(float))
-
-
-def _ends(found: Interval | None) -> dict[str, float] | None:
-    if found is None:
-        return None
-    return {"value": found.value, "low": found.low, "high": found.high}

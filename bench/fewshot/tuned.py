@@ -1,0 +1,98 @@
+"""The ladder with the encoder that it may tune, on the draws of run.py; cells lie in work/.
+
+python bench/fewshot/tuned.py [--minutes 30]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from run import WORK, drawn, known_of, metrics_on
+from sets import Set, Vectors, load
+
+from luthier.core.progress import Silence
+from luthier.data.feed.example import encode_texts
+from luthier.fewshot.choosing.choose import choose
+from luthier.fewshot.rung import Asked
+from luthier.fewshot.rungs.family import ladder
+from luthier.fewshot.rungs.tuned import TunedStack
+from luthier.fewshot.tuning.encoder import Tunable
+
+TWITTER = "twitter_financial_sentiment"
+CELLS = (
+    ("snips", "8", 0),
+    ("banking77", "8", 0),
+    (TWITTER, "8", 0),
+    (TWITTER, "10 %", 0),
+    ("banking77", "10 %", 0),
+    ("mts_dialog", "10 %", 0),
+    (TWITTER, "64", 0),
+    ("snips", "32", 0),
+    ("sentfin", "32", 0),
+    ("medical_abstracts", "8", 0),
+    ("snips", "16", 0),
+    (TWITTER, "16", 0),
+    (TWITTER, "32", 0),
+    ("snips", "64", 0),
+    ("snips", "8", 1),
+    ("snips", "8", 2),
+    ("sentfin", "64", 0),
+    ("medical_abstracts", "64", 0),
+    ("goemotions", "32", 0),
+)
+"""Set, budget and draw, those first that tell most."""
+
+
+def tokenised(reader: Vectors, asked: Asked) -> Asked:
+    """The texts with their tokens."""
+    found = encode_texts(list(asked.texts), reader.contract, False)
+    return replace(asked, tokens=[np.asarray(each.ids[0], np.int64) for each in found])
+
+
+def measure(found: Set, budget: str, seed: int, reader: Vectors) -> dict[str, Any]:
+    """What the ladder chose and reached, whether or not it took the tuned rung, and its cost."""
+    known = known_of(found, drawn(found, budget, seed), seed)
+    parts = {n: tokenised(reader, getattr(known, n)) for n in ("rows", "described", "pool")}
+    known = replace(known, encoder=Tunable(reader.base, 0), **parts)  # type: ignore[arg-type]
+    test = tokenised(reader, Asked(found.test.texts, found.test.vectors.astype(float)))
+    started = time.process_time()
+    choice = choose(known, ladder(), "accuracy", Silence())
+    seconds = time.process_time() - started
+    cell: dict[str, Any] = {
+        "rows": len(known.rows), "rung": choice.rung, "seconds": round(seconds, 1),
+        "ladder": metrics_on(found, choice.fitted.probabilities(test)),
+        "decisions": [d for d in choice.as_dict()["decisions"] if d["rung"] == "tuned"],
+    }  # fmt: skip
+    rung = TunedStack()
+    if choice.rung == rung.name:
+        cell["tuned"] = metrics_on(found, known.made(rung).probabilities(test))
+    return cell
+
+
+def main() -> None:
+    """Goes through the cells that are missing until the time is over."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=30)
+    end = time.monotonic() + 60 * parser.parse_args().minutes
+    reader = Vectors()
+    for name, budget, seed in CELLS:
+        file = WORK / "tuned" / f"{name}-{budget.replace(' %', 'p')}-{seed}.json"
+        if file.is_file():
+            continue
+        if time.monotonic() > end:
+            print("more cells are missing", file=sys.stderr)
+            return
+        cell = measure(load(name, WORK), budget, seed, reader)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(cell), encoding="utf-8")
+        print(file.stem, cell, flush=True)
+
+
+if __name__ == "__main__":
+    main()
