@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from luthier.cli.answers import answer
 from luthier.cli.names import RunName
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
+from luthier.cli.views.rows import show_mislabelled, show_rows
 from luthier.core.errors import FixData
 
 
@@ -40,14 +42,34 @@ def explain(
     attention: Annotated[
         bool, typer.Option("--attention", help="Show attention too; it explains nothing.")
     ] = False,
+    learned_from: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Show N training rows for and against.")
+    ] = 0,
+    by: Annotated[
+        str, typer.Option(metavar="NAME", help="Score rows by cosine, datainf or embedding.")
+    ] = "cosine",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Train again without those rows, and without others.")
+    ] = False,
+    mislabelled: Annotated[
+        bool, typer.Option("--mislabelled", help="List training rows with doubtful labels.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.jsonl", help="Where that list goes.")
+    ] = None,
 ) -> None:
-    """Say which words moved an answer, and what was tried to be sure of it."""
-    given = [bool(texts), data is not None, errors]
+    """Say which words and training rows moved an answer, and what was tried to be sure."""
+    given = [bool(texts), data is not None, errors, mislabelled]
     if sum(given) != 1:
         raise FixData(
             "luthier explain", f"{sum(given)} of them were given",
-            "one of --text TEXT, --data FILE, --errors",
+            "one of --text TEXT, --data FILE, --errors, --mislabelled",
         )  # fmt: skip
+    if mislabelled:
+        _list_mislabelled(settings, run, rows, out)
+        return
+    if verify and not learned_from:
+        raise FixData("--verify", "no training rows were asked for", "--learned-from N, such as 5")
     with settings.listener() as listener:
         listener.start("load the libraries")
         from luthier.stages import api
@@ -64,6 +86,9 @@ def explain(
             label=label,
             level=level,
             attention=attention,
+            learned_from=learned_from,
+            by=by,
+            verify=verify,
         )
     if settings.json:
         answer(told)
@@ -73,6 +98,18 @@ def explain(
     for one in told["explanations"]:
         _print(one, str(told["method"]), level)
     print(f"The page: {told['page']}")
+
+
+def _list_mislabelled(settings: Settings, run: str, rows: int, out: Path | None) -> None:
+    with settings.listener() as listener:
+        listener.start("load the libraries")
+        from luthier.stages import api
+
+        told = api.mislabelled(run, settings.open_store(), listener, rows=rows, out=out)
+    if settings.json:
+        answer(told)
+        return
+    show_mislabelled(told)
 
 
 def _print(one: dict[str, Any], method: str, level: str) -> None:
@@ -86,6 +123,8 @@ def _print(one: dict[str, Any], method: str, level: str) -> None:
         print(f"  {note}")
     for claim in one["claims"]:
         print(f"  {claim['says']}")
+    if "learned_from" in one:
+        show_rows(one["learned_from"])
     if level == "engineer":
         gap = "" if one["gap"] is None else f", completeness gap {100 * one['gap']:.2f} %"
         print(f"  method {method}, tokens of the format {one['format']:+.4f}{gap}")

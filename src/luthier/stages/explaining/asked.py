@@ -28,7 +28,10 @@ GATE_WORDS = 60
 
 @dataclass(frozen=True)
 class Asked:
-    """Texts, a file, or the test rows that were answered wrongly; and how they are explained."""
+    """Texts, a file, or the test rows that were answered wrongly; and how they are explained.
+
+    `learned_from` training rows are told for and against each answer, `by` a way to score them.
+    """
 
     texts: tuple[str, ...] = ()
     data: str | None = None
@@ -38,6 +41,9 @@ class Asked:
     label: str | None = None
     level: Level = "analyst"
     attention: bool = False
+    learned_from: int = 0
+    by: str = "cosine"
+    verify: bool = False
     seed: int = 0
 
 
@@ -80,7 +86,7 @@ def _labelled(record: RunRecord, tuned: Tuned, progress: Progress) -> list[dict[
     if tuned.task is not Task.CLASSIFY:
         raise CheckRun(f"run {record.id}", f"its task is {tuned.task.value}", "--errors classifies")
     with tempfile.TemporaryDirectory() as temporary:
-        prepared = _prepared(record, tuned, Path(temporary), progress)
+        prepared = data_again(record, tuned, Path(temporary), progress)
         numbers = prepared.sealed.open(PURPOSE)
         return [
             {"text": str(row["text"]), "label": str(row["label"])}
@@ -94,7 +100,7 @@ def gate_rows(record: RunRecord, tuned: Tuned, seed: int, progress: Progress) ->
     Raises: CheckRun when the data changed since the run.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        prepared = _prepared(record, tuned, Path(temporary), progress)
+        prepared = data_again(record, tuned, Path(temporary), progress)
         numbers = prepared.splits.validation
         dice = np.random.default_rng(derive(seed, "gate rows"))
         chosen = numbers[np.sort(dice.permutation(len(numbers))[: 8 * GATE_TEXTS])]
@@ -104,7 +110,11 @@ def gate_rows(record: RunRecord, tuned: Tuned, seed: int, progress: Progress) ->
     return [str(row["text"]) for row in rows]
 
 
-def _prepared(record: RunRecord, tuned: Tuned, folder: Path, progress: Progress) -> Prepared:
+def data_again(record: RunRecord, tuned: Tuned, folder: Path, progress: Progress) -> Prepared:
+    """The run's data, read into `folder` as they were read for the run.
+
+    Raises: CheckRun when the data changed since the run.
+    """
     prepared = prepare(tuned.recipe, Path(record.facts["base_folder"]), folder, progress)
     if record.facts.get("data_hash") != prepared.fingerprint:
         raise CheckRun(

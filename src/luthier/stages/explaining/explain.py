@@ -24,6 +24,7 @@ from luthier.explain.telling.reader import Reader
 from luthier.stages.explaining.asked import Asked, rows_asked
 from luthier.stages.explaining.heads import attention_view
 from luthier.stages.explaining.judging import verdict_of
+from luthier.stages.explaining.rows import add_rows, refuse_rows
 from luthier.stages.explaining.show import page_of
 from luthier.stages.parts.generation import write_answers
 from luthier.stages.parts.keeping import Tuned, open_tuned
@@ -63,6 +64,7 @@ def explain(
         member_of(asked.method, subject.writes)
     rows, notes = rows_asked(asked, record, tuned, base_folder, progress)
     questions, rows = _questions(rows, asked, tuned, subject, progress)
+    refuse_rows(record, tuned, asked, len(questions))
     verdict, reason = verdict_of(record, tuned, subject, asked.seed, progress)
     method = asked.method
     if method == "auto":
@@ -82,6 +84,9 @@ def explain(
             for one, question, row in zip(found, questions, rows, strict=True)
         ],
     }
+    if asked.learned_from:
+        run = record, tuned, Artefacts(store.folder)
+        add_rows(told, subject, questions, asked, run, progress)
     folder = record.path / FOLDER
     folder.mkdir(exist_ok=True)
     told["page"] = str(folder / "explanations.html")
@@ -163,6 +168,7 @@ def _told(
         "text": passage.text,
         "label": row.get("label"),
         "answer": row.get("answer"),
+        "asked": row["text"],
         "words": _words(one, passage),
         "signed": one.signed,
         "format": one.format,

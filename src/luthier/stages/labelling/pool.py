@@ -1,4 +1,5 @@
-"""The rows that may be labelled: each text once, none that has a label or is kept for tests."""
+"""The rows that may be labelled: each text once, none that is kept for tests or has a label that
+nobody doubts."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ from luthier.data.mappings.text import normalise
 from luthier.data.source import open_source
 from luthier.stages.labelling.setting import Setting
 
+DOUBTED = "doubted"
+"""Rows that are marked so are asked although they have a label."""
 _LEFT = {
     "empty": "{n} rows of the pool are empty",
     "again": "{n} rows of the pool repeat an earlier one and are asked once",
@@ -72,7 +75,7 @@ def read_pool(location: str, setting: Setting, base: Path | None = None) -> Pool
             "empty" if not plain
             else "again" if key in rows
             else "sealed" if plain in sealed
-            else "labelled" if plain in known
+            else "labelled" if plain in known and row.get(DOUBTED) is not True
             else ""
         )  # fmt: skip
         rows.setdefault(key, (int(number), row))

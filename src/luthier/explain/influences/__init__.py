@@ -1,0 +1,1 @@
+"""Ways to score training rows for answers."""

@@ -1,0 +1,1 @@
+"""What training rows leave in a model: sketches of gradients, controls, suspicions."""
