@@ -177,11 +177,18 @@ def test_labels_that_training_never_shows(tmp_path: Path) -> None:
     rows = varied(60)
     rows[45]["label"], rows[55]["label"] = "{odd}", "new"
     made = found(rows, splits(40, 10, 10), tmp_path)
-    assert made["label-only-in-test"].level is Level.ERROR
+    assert made["label-only-in-test"].level is Level.WARNING
     assert made["label-only-in-test"].rows == (55 + FIRST_ROW,)
     assert made["label-only-in-validation"].level is Level.WARNING
     assert "{odd}" in made["label-only-in-validation"].message
     assert made["rare-label"].count == 2
+
+
+def test_a_known_label_in_another_spelling_is_an_error(tmp_path: Path) -> None:
+    rows = varied(60)
+    rows[55]["label"] = rows[0]["label"].upper() + "!"
+    made = found(rows, splits(40, 10, 10), tmp_path)
+    assert made["label-only-in-test"].level is Level.ERROR
 
 
 @pytest.mark.parametrize(("share", "level"), [(4, Level.INFO), (20, Level.WARNING)])

@@ -68,8 +68,8 @@ def test_without_labels_it_is_zero_shot() -> None:
     choice = choose(known(0), FROZEN, "accuracy", Silence())
     assert choice.rung == "zero-shot"
     assert choice.scores == () and choice.abstention is None
-    assert {d.rung for d in choice.decisions} == {"described probe", "linear probe", "lexical",
-                                                  "average", "scaled", "stacked", "self-trained"}  # fmt: skip
+    assert {d.rung for d in choice.decisions} == {"described probe", "linear probe", "lexical", "average",
+                                                  "scaled", "stacked", "self-trained"}  # fmt: skip
 
 
 def test_with_very_few_rows_nothing_is_chosen_by_scores() -> None:

@@ -182,6 +182,27 @@ def test_a_class_without_a_row_is_known_by_its_description(place: Place) -> None
     assert "no labelled row, only their description: travel" in page
 
 
+def test_a_class_that_only_the_test_has_is_known_by_its_name_and_counts(place: Place) -> None:
+    rows = [row for row in made(6) if row["label"] != "travel"]
+    told = Told()
+    result, record = run(place, rows, test=made(5, 100), told=told)
+    assert ladder(record)["counts"]["travel"] == 0
+    notes = json.loads((record.path / "plan.json").read_text(encoding="utf-8"))["notes"]
+    assert any("travel" in note and "their test rows count" in note for note in notes)
+    assert result.metrics["tuned"]["accuracy"] < 1.0
+    again = api.evaluate(record.id, "held.jsonl", place.store, base_folder=place.folder)
+    assert again["rows"] == 15
+
+
+def test_an_ordinary_run_counts_rows_of_classes_it_never_saw_as_errors(place: Place) -> None:
+    rows = [row for row in made(12) if row["label"] != "travel"]
+    content = {"fewshot.enabled": "off", "train.epochs": 1}
+    result, record = run(place, rows, content, test=made(5, 100))
+    assert result.metrics["tuned"]["accuracy"] <= 2 / 3
+    notes = json.loads((record.path / "plan.json").read_text(encoding="utf-8"))["notes"]
+    assert any("can't be answered" in note and "travel" in note for note in notes)
+
+
 def test_one_label_per_class(place: Place) -> None:
     split = {"validation": 0}
     _, record = run(place, made(1), {"data.split": split}, test=made(5, 100))

@@ -116,7 +116,7 @@ def _label_findings(
     if table.task in (Task.CLASSIFY, Task.MULTILABEL):
         return [
             *balance(count_labels(labels), declared),
-            *unseen(labels, splits, seen, declared),
+            *unseen(labels, splits, seen, declared, table.task is Task.CLASSIFY and not declared),
             *conflicts(seen, labels),
         ]
     if table.task is Task.TAG:

@@ -214,7 +214,9 @@ def _facts(table: Table, splits: Splits, task: Task) -> HeadFacts:
         return HeadFacts(LabelSet(()), float(values.mean()), deviation)
     if not FIELDS[task][-1].startswith(("label", "span")):
         return HeadFacts(LabelSet(()))
-    labels = LabelSet.collect(task, table.take(splits.train))
+    # A class that only held-out rows have is a class too: its rows count, whoever answers them.
+    every = np.concatenate([splits.train, splits.validation, splits.test])
+    labels = LabelSet.collect(task, table.take(every if task is Task.CLASSIFY else splits.train))
     if not labels.names:
         raise FixRecipe("task", f"{task.value} needs labels and the rows have none")
     return HeadFacts(labels)

@@ -42,7 +42,7 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     """
     wish = recipe.fewshot.enabled
     if wish == "off" or (wish == "auto" and not _few(recipe, prepared)):
-        return _with(recipe, enabled="off"), prepared
+        return _with(recipe, enabled="off"), _with_bare(prepared, "can't be answered")
     refuse(recipe, prepared.task)
     names = declared(recipe.fewshot, prepared)
     recipe = _with(recipe, enabled="on").model_copy(
@@ -50,9 +50,8 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     )
     rows = len(prepared.splits.train) + len(prepared.splits.validation)
     told = f"{rows} labelled rows of {len(names)} classes: the few-shot ladder is taken"
-    return recipe, replace(
-        prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, told)
-    )
+    prepared = replace(prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, told))
+    return recipe, _with_bare(prepared, "are known by their names or descriptions alone")
 
 
 def refuse(recipe: Recipe, task: Task) -> None:
@@ -108,7 +107,7 @@ def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
     which nothing is known, and for a prior that names other classes.
     """
     counts = _counts(prepared)
-    names = tuple(sorted(section.descriptions or counts))
+    names = tuple(sorted(section.descriptions or prepared.facts.labels.names or counts))
     strange = [name for name in counts if name not in names]
     if strange:
         near = nearest(strange[0], names)
@@ -118,7 +117,7 @@ def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
             f"they are {', '.join(names)}",
             f"did you mean {near!r}?" if near else "describe it, or remove its rows",
         )
-    for name in names:
+    for name in section.descriptions:
         if not counts.get(name) and not _says(section.descriptions[name]) and not _says(name):
             raise FixRecipe(
                 f"fewshot.descriptions.{name}",
@@ -137,6 +136,19 @@ def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
             "at least two", "describe the others in fewshot.descriptions",
         )  # fmt: skip
     return names
+
+
+def _with_bare(prepared: Prepared, what: str) -> Prepared:
+    """With a note of the classes that have no row outside the test part; their test rows count."""
+    if prepared.task is not Task.CLASSIFY:
+        return prepared
+    counts = _counts(prepared)
+    bare = [name for name in prepared.facts.labels.names if name not in counts]
+    if not bare:
+        return prepared
+    shown = ", ".join(bare[:8]) + (f" and {len(bare) - 8} more" if len(bare) > 8 else "")
+    note = f"classes without a labelled row {what}, and their test rows count: {shown}"
+    return replace(prepared, notes=(*prepared.notes, note))
 
 
 def _says(words: str) -> bool:
