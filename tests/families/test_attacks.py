@@ -15,6 +15,7 @@ from luthier.safety.attacks.hotflip import HotFlip
 from luthier.safety.attacks.substitution import Substitution
 from luthier.safety.lexicon import Lexicon
 from luthier.safety.outcome import proportion, summary
+from luthier.safety.universal import Universal
 from luthier.safety.validity import Validity
 from luthier.safety.words import word_ends
 
@@ -128,6 +129,41 @@ def test_company_changes_nothing(member: Attack) -> None:
 
 def test_nothing_to_attack(member: Attack) -> None:
     assert member.run(Toy(), [], [], Limits()) == []
+
+
+class Spelled(Toy):
+    """Names every word it knows by a token of its own."""
+
+    def slopes(self, text: str, truth: int) -> Slopes:
+        self.asked.append(text)
+        known = [(WORDS.index(w), ends) for ends in word_ends(text)
+                 if (w := text[slice(*ends)].lower()) in WORDS]  # fmt: skip
+        slope = np.full((len(known), 1), -1.0 if truth else 1.0, np.float32)
+        ids = np.asarray([i for i, _ in known], np.int64)
+        return Slopes(ids, np.asarray([e for _, e in known], np.int64).reshape(-1, 2), slope)
+
+
+PHRASE = Universal(dict(enumerate(WORDS)), Toy().embeddings, length=2, tries=4)
+GOOD = ["a good film", "nice plot", "good story", "the nice movie", "good plot", "a nice story"]
+
+
+def test_one_phrase_turns_texts_it_was_not_learnt_on() -> None:
+    toy = Spelled()
+    found = PHRASE.run(toy, GOOD, [1] * len(GOOD), Limits(seed=4))
+    assert [a.text for a in found.attempts] == GOOD
+    assert all(a.found and a.found.endswith(a.text) for a in found.attempts)
+    assert all(Toy().scores([str(a.found)]).argmax() == 0 for a in found.attempts)
+    assert all(set(p.split()) <= {"poor", "weak"} for p in found.phrases)
+    # each right text costs two queries beside those of learning
+    assert len(toy.asked) == found.queries + 2 * len(GOOD)
+    assert PHRASE.run(Spelled(), GOOD, [1] * len(GOOD), Limits(seed=4)) == found
+
+
+def test_a_phrase_leaves_wrong_answers_and_nothing_alone() -> None:
+    found = PHRASE.run(Spelled(), GOOD, [0] * len(GOOD), Limits())
+    assert [a.right for a in found.attempts] == [False] * len(GOOD)
+    assert found.phrases == ("", "") and found.queries == 0
+    assert PHRASE.run(Spelled(), [], [], Limits()).attempts == ()
 
 
 def test_the_filter_says_why() -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from stage_place import Place, is_whole
+from stage_place import Place, is_whole, write_rows
 
 from luthier.core.errors import CheckRun, FixRecipe
-from luthier.core.types import Interval
+from luthier.core.types import Interval, Task
 from luthier.evaluate.interval import Comparison
 from luthier.stages import api
 from luthier.stages.safety.attacking.attack import Asked
 from luthier.stages.safety.attacking.checked import Targets
 from luthier.stages.safety.attacking.harden import SLIPS, WORDS, _told, fitting
+from luthier.store.store import Store
+from tiny import task_rows
 
 CHECKED = {
     "safety.adversarial.kind": "words",
@@ -152,3 +155,26 @@ def test_training_against_attacks_is_not_thrown_away_for_the_probe(
     looked = {p.step for p in place.store.curve(record.id) if p.name == "validation accuracy"}
     assert (0 in looked) == may_begin
     assert may_begin or kept["step"] > 0
+
+
+def test_a_phrase_is_learnt_and_tried(place: Place) -> None:
+    result = place.run({})
+    told = api.attack(result.run, place.store, attacks=["trigger"], rows=8)
+    (found,) = told["attacks"]
+    assert found["rows"] == 8 and found["learning_queries"] > 0
+    assert len(found["phrases"]) == 2
+    assert found["robust_accuracy"]["value"] <= found["accuracy"]["value"]
+
+
+def test_a_model_that_writes_is_asked_in_disguise(llama: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.jsonl", task_rows(Task.INSTRUCT, 40))
+    place = Place(tmp_path, Store.open(folder=tmp_path / "home"), llama)
+    result = place.run({"task": "instruct", "data.test": None, "safety.checks.battery": "off"})
+    told = api.attack(result.run, place.store, attacks=["base64", "document"], rows=3)
+    assert [a["attack"] for a in told["attacks"]] == ["base64", "document"]
+    assert {a["threat"] for a in told["attacks"]} == {"misuse", "prompt injection"}
+    assert all(a["rows"] == 3 and "refused_plainly" in a for a in told["attacks"])
+    with pytest.raises(FixRecipe, match="did you mean 'rot13'"):
+        api.attack(result.run, place.store, attacks=["rot12"])
+    with pytest.raises(FixRecipe, match="requests of our own"):
+        api.attack(result.run, place.store, data="train.jsonl")

@@ -130,3 +130,7 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+    def told(self) -> dict[str, float]:
+        """The estimate and its ends, JSON-ready."""
+        return {"value": self.value, "low": self.low, "high": self.high}

@@ -48,15 +48,11 @@ def summary(
         "rows": rows,
         "queries": limits.queries,
         "mean_queries": sum(a.queries for a in attempts) / rows if rows else 0.0,
-        "accuracy": _told(proportion(right, rows)),
-        "robust_accuracy": _told(proportion(right - fallen[limits.queries], rows)),
-        "success": {str(m): _told(proportion(fallen[m], right)) for m in marks},
+        "accuracy": proportion(right, rows).told(),
+        "robust_accuracy": proportion(right - fallen[limits.queries], rows).told(),
+        "success": {str(m): proportion(fallen[m], right).told() for m in marks},
         "thrown_away": dict(sorted(thrown.items())),
         "examples": [
             {"before": a.text[:300], "after": str(a.found)[:300]} for a in attempts if a.found
         ][:examples],
     }
-
-
-def _told(found: Interval) -> dict[str, float]:
-    return {"value": found.value, "low": found.low, "high": found.high}

@@ -50,15 +50,16 @@ class Validity:
         return float(self._known[before] @ _unit(self.vectors([after])[0]))
 
     def _names_a_label(self, before: str, after: str, truth: int) -> bool:
-        old, new = set(_words(before)), set(_words(after))
+        old, new = set(words_of_name(before)), set(words_of_name(after))
         for number, label in enumerate(self.labels):
-            name = set(_words(label))
+            name = set(words_of_name(label))
             if number != truth and name and name <= new and not name <= old:
                 return True
         return False
 
 
-def _words(text: str) -> list[str]:
+def words_of_name(text: str) -> list[str]:
+    """The words of a name or a text in lower case, names like `lostCard` or `lost_card` too."""
     return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,18 +184,17 @@ def attack(
     rows: int = 100,
     data: str | None = None,
 ) -> dict[str, Any]:
-    """What attacks on a tuned classifier achieve, with intervals; kept as attack.json of the run.
+    """What attacks on a tuned model achieve, with intervals; kept as attack.json of the run.
 
-    Raises: FixRecipe for an unknown attack; CheckRun for a run that is no finished classifier.
+    Raises: FixRecipe for an unknown attack; CheckRun for a run that is not finished, or neither
+    classifies nor writes.
     """
     from luthier.stages.safety.attacking.attack import Asked
     from luthier.stages.safety.attacking.attack import attack as attack_stage
     from luthier.store.store import Store
 
     opened = store or Store.open()
-    asked = Asked(queries=queries, rows=rows, data=data)
-    if attacks:
-        asked = replace(asked, attacks=tuple(attacks))
+    asked = Asked(tuple(attacks or ()), queries, rows, data)
     return attack_stage(opened.find(run), opened, asked, Path.cwd(), progress or Silence())
 
 

@@ -41,7 +41,7 @@ def attack(
         ),
     ] = None,
 ) -> None:
-    """Attack a tuned classifier and say how often it gives way."""
+    """Attack a tuned model and say how often it gives way."""
     with settings.listener() as listener:
         listener.start("load the libraries")
         from luthier.stages import api
@@ -66,9 +66,16 @@ def attack(
 
 
 def _line(found: dict[str, object]) -> str:
-    before, after = found["accuracy"], found["robust_accuracy"]
+    refused = "refused" in found
+    before = found["refused_plainly" if refused else "accuracy"]
+    after = found["refused" if refused else "robust_accuracy"]
     assert isinstance(before, dict) and isinstance(after, dict)
     interval = f"[{after['low']:.3f}, {after['high']:.3f}]"
+    if refused:
+        return (
+            f"{found['attack']:12} refused {before['value']:.3f} plainly, {after['value']:.3f} "
+            f"dressed up {interval}, {found['rows']} requests"
+        )
     thrown = sum(dict(found["thrown_away"]).values())  # type: ignore[call-overload]
     return (
         f"{found['attack']:12} accuracy {before['value']:.3f}, under attack {after['value']:.3f} "

@@ -87,7 +87,7 @@ def traces_of(record: RunRecord, tuned: Tuned, prepared: Prepared, progress: Pro
     path = record.path / FILE
     known = _load(path, prepared.fingerprint) if path.is_file() else None
     if known is None:
-        known = _made(tuned, prepared, progress)
+        known = trace(tuned, prepared, progress)
         _save(path, known, prepared.fingerprint)
     return known
 
@@ -121,7 +121,8 @@ def _vectors(tuned: Tuned, encoded: Encoded, rows: Any, plan: BatchPlan) -> NDAr
     return found.astype(np.float16).astype(np.float32)
 
 
-def _made(tuned: Tuned, prepared: Prepared, progress: Progress) -> Kept:
+def trace(tuned: Tuned, prepared: Prepared, progress: Progress) -> Kept:
+    """The traces of all training rows and of turned copies of some, made now."""
     table, train = prepared.table, [int(i) for i in prepared.splits.train]
     place = tuned.recipe.data.train
     traces, rows, left_out = traces_of_rows(tuned, table, train, progress, place)

@@ -67,7 +67,7 @@ def by_rules(asked: Weak, rules: Path, store: Store, progress: Progress) -> dict
         "source": "rule",
         "rules": report(listed, votes, truth),
         "label_model": model.name,
-        "label_model_accuracy": _ends(worth),
+        "label_model_accuracy": worth and worth.told(),
         "rows": len(pool),
         "voted": int(voted.sum()),
         "conflicts": conflicts(votes[: len(pool)]),
@@ -113,7 +113,7 @@ def by_teacher(asked: Weak, store: Store, progress: Progress) -> dict[str, Any]:
         "source": "model",
         "teacher": record.id,
         "score_from": level,
-        "precision": _ends(precision),
+        "precision": precision and precision.told(),
         "judged": len(held),
         "rows": len(pool),
         "sure": int((score >= level).sum()),
@@ -188,7 +188,3 @@ def _refuse_existing(out: Path) -> None:
         raise FixData(
             str(out), "the file exists", "a new file", "name another with --out, or remove it"
         )
-
-
-def _ends(found: Interval | None) -> dict[str, float] | None:
-    return None if found is None else {"value": found.value, "low": found.low, "high": found.high}

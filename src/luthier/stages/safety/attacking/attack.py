@@ -1,4 +1,4 @@
-"""`luthier attack`: how often a tuned classifier gives way, attack by attack."""
+"""`luthier attack`: how often a tuned model gives way, attack by attack."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ from luthier.safety.attacks.ball import Ball
 from luthier.safety.attacks.characters import Characters
 from luthier.safety.attacks.hotflip import HotFlip
 from luthier.safety.attacks.substitution import Substitution
-from luthier.safety.lexicon import Lexicon
+from luthier.safety.lexicon import Lexicon, whole_words
 from luthier.safety.outcome import summary
-from luthier.safety.validity import Validity
+from luthier.safety.universal import Universal
+from luthier.safety.validity import Validity, words_of_name
 from luthier.safety.victim import NetworkVictim
+from luthier.safety.wrappers import WRAPPERS
 from luthier.stages.parts.keeping import Tuned, open_tuned, untouched
 from luthier.stages.prepare import prepare
 from luthier.stages.safety.attacking.lexicon import lexicon_of
+from luthier.stages.safety.attacking.wrapped import attack_writer
 from luthier.stages.workshop import pad_id
 from luthier.store.artefacts import Artefacts
 from luthier.store.manifest import Manifest
@@ -37,15 +40,17 @@ from luthier.store.store import RunRecord, Store
 
 PURPOSE = "attacks"
 FILE = "attack.json"
-NAMES = ("words", "typos", "invisible", "lookalikes", "hotflip", "ball")
+NAMES = ("words", "typos", "invisible", "lookalikes", "hotflip", "ball", "trigger")
 """Every attack on classifiers."""
+USUAL = ("words", "typos", "invisible", "lookalikes")
+"""Those that are tried when none is named."""
 
 
 @dataclass(frozen=True)
 class Asked:
     """Which attacks, what they may spend, and on how many rows of which file."""
 
-    attacks: tuple[str, ...] = ("words", "typos", "invisible", "lookalikes")
+    attacks: tuple[str, ...] = ()
     queries: int = 100
     rows: int = 100
     data: str | None = None
@@ -57,17 +62,40 @@ def attack(
 ) -> dict[str, Any]:
     """What each attack achieved, JSON-ready; also kept in the run's folder.
 
-    Raises: FixRecipe for an unknown attack; CheckRun for a run that is no finished classifier;
-    FixData for a file without usable rows.
+    A model that writes is asked harmful requests, plainly and dressed up.
+
+    Raises: FixRecipe for an unknown attack, or rows where the requests are our own; CheckRun for
+    a run that is not finished or neither classifies nor writes; FixData for a file without usable
+    rows.
     """
-    refuse_unknown(asked.attacks)
-    tuned, texts, truths = target_of(record, asked, base_folder, progress)
-    lexicon = lexicon_of(tuned.base, Artefacts(store.folder), progress)
-    found = attack_rows(tuned, lexicon, texts, truths, asked, progress)
+    if record.task == Task.INSTRUCT.value:
+        found = _written(record, asked, progress)
+    else:
+        refuse_unknown(asked.attacks, NAMES)
+        tuned, texts, truths = target_of(record, asked, base_folder, progress)
+        lexicon = lexicon_of(tuned.base, Artefacts(store.folder), progress)
+        found = attack_rows(tuned, lexicon, texts, truths, asked, progress)
     told = {"run": record.id, "attacks": found}
     write_json(record.path / FILE, told)
     Manifest.write(record.path)
     return told
+
+
+def _written(record: RunRecord, asked: Asked, progress: Progress) -> list[dict[str, Any]]:
+    refuse_unknown(asked.attacks, tuple(WRAPPERS))
+    if asked.data is not None:
+        raise FixRecipe("--data", "models that write are asked requests of our own", "no --data")
+    _finished(record)
+    tuned = open_tuned(record.path, progress)
+    return attack_writer(tuned, asked.attacks or tuple(WRAPPERS), asked.rows, asked.seed, progress)
+
+
+def _finished(record: RunRecord) -> None:
+    if record.status != "finished":
+        raise CheckRun(
+            f"run {record.id}", f"it is {record.status}", "a finished run",
+            f"luthier runs resume {record.id}",
+        )  # fmt: skip
 
 
 def target_of(
@@ -77,26 +105,22 @@ def target_of(
 
     Raises: CheckRun for a run that is no finished classifier; FixData for a file without rows.
     """
-    if record.status != "finished":
-        raise CheckRun(
-            f"run {record.id}", f"it is {record.status}", "a finished run",
-            f"luthier runs resume {record.id}",
-        )  # fmt: skip
+    _finished(record)
     if record.task != Task.CLASSIFY.value:
         raise CheckRun(f"run {record.id}", f"its task is {record.task}", "a run that classifies")
     tuned = open_tuned(record.path, progress)
     return tuned, *_rows(record, tuned, asked, base_folder, progress)
 
 
-def refuse_unknown(names: Sequence[str]) -> None:
-    """Raises: FixRecipe for a name that is no attack."""
+def refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
+    """Raises: FixRecipe for a name that is none of the attacks on such a model."""
     for name in names:
-        if name not in NAMES:
-            near = nearest(name, NAMES)
+        if name not in known:
+            near = nearest(name, known)
             raise FixRecipe(
                 "--attack",
-                f"there is no attack {name!r}",
-                f"one of {', '.join(NAMES)}",
+                f"there is no attack {name!r} on such a model",
+                f"one of {', '.join(known)}",
                 f"did you mean {near!r}?" if near else "",
             )
 
@@ -113,12 +137,31 @@ def attack_rows(
     victim = victim_of(tuned)
     limits = Limits(asked.queries, asked.seed)
     told = []
-    for name in asked.attacks:
+    for name in asked.attacks or USUAL:
         progress.start(f"attack: {name}", None, "rows")
+        if name == "trigger":
+            told.append(_trigger(tuned, victim, texts, truths, limits))
+            continue
         member = member_of(name, tuned, victim, lexicon)
         attempts = member.run(victim, texts, truths, limits)
         told.append(summary(member.name, member.threat, attempts, limits))
     return told
+
+
+def _trigger(
+    tuned: Tuned,
+    victim: NetworkVictim,
+    texts: Sequence[str],
+    truths: Sequence[int],
+    limits: Limits,
+) -> dict[str, Any]:
+    # A phrase that names a label would be an argument, not an attack.
+    named = {word.lower() for label in tuned.head.labels.names for word in words_of_name(label)}
+    words = {t: w for t, w in whole_words(tuned.base.tokenizer).items() if w not in named}
+    member = Universal(words, victim.embeddings)
+    found = member.run(victim, texts, truths, limits)
+    told = summary(member.name, member.threat, found.attempts, limits)
+    return told | {"phrases": list(found.phrases), "learning_queries": found.queries}
 
 
 def victim_of(tuned: Tuned) -> NetworkVictim:

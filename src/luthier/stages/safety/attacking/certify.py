@@ -53,5 +53,4 @@ def certificate(
 
 
 def _share(found: list[int], radius: int) -> dict[str, float]:
-    held = proportion(sum(one >= radius for one in found), len(found))
-    return {"value": held.value, "low": held.low, "high": held.high}
+    return proportion(sum(one >= radius for one in found), len(found)).told()

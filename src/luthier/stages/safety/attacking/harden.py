@@ -9,7 +9,6 @@ from typing import Any
 
 from luthier.core.errors import FixRecipe
 from luthier.core.progress import Progress
-from luthier.core.types import Interval
 from luthier.evaluate.interval import Comparison, paired
 from luthier.evaluate.predictions import Predictions
 from luthier.recipe.recipe import Recipe
@@ -150,7 +149,7 @@ def _told(
         "rows": len(found.texts),
         "before": list(before),
         "after": list(after),
-        "clean": _three(clean.difference) | {"p_value": clean.p_value, "test": clean.test},
+        "clean": clean.difference.told() | {"p_value": clean.p_value, "test": clean.test},
         "gained": sum(gained) / len(gained),
     }
 
@@ -166,10 +165,6 @@ def _words(told: Mapping[str, Any], margin: float) -> list[str]:
         f"{100 * margin:g} may be lost. {verdict}",
         f"Training took {first:.1f} seconds at first and {second:.1f} with the defence.",
     ]
-
-
-def _three(found: Interval) -> dict[str, Any]:
-    return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _tell(trained: Trained, told: dict[str, Any]) -> None:
