@@ -68,8 +68,7 @@ def test_without_labels_it_is_zero_shot() -> None:
     choice = choose(known(0), FROZEN, "accuracy", Silence())
     assert choice.rung == "zero-shot"
     assert choice.scores == () and choice.abstention is None
-    assert {d.rung for d in choice.decisions} == {"described probe", "linear probe", "lexical", "average",
-                                                  "scaled", "stacked", "self-trained"}  # fmt: skip
+    assert {d.rung for d in choice.decisions} == {rung.name for rung in FROZEN[1:]}
 
 
 def test_with_very_few_rows_nothing_is_chosen_by_scores() -> None:
@@ -129,6 +128,24 @@ def test_rows_of_a_group_are_held_out_together() -> None:
     alone = Bench([Cut(replace(given, groups=None), 1)], "accuracy", 0)
     assert bench.judged(Described()).sums.shape[0] == 12
     assert alone.judged(Described()).sums.shape[0] == 36
+
+
+def test_rows_that_no_person_labelled_teach_and_never_judge() -> None:
+    given = known(8)
+    taught = np.arange(24) % 3 == 0
+    texts = list(given.rows.texts)
+    texts[3] = texts[4]
+    given = replace(given, taught=taught, rows=Asked(texts, given.rows.vectors))
+    folds = make_folds(given, 1)
+    held = np.concatenate([fold.check for fold in folds])
+    assert sorted(held) == np.flatnonzero(~taught).tolist()
+    for fold in folds:
+        free = set(np.flatnonzero(taught)) - ({3} if 4 in fold.check else set())
+        assert free <= set(fold.learn) and not set(fold.learn) & set(fold.check)
+        assert not (4 in fold.check and 3 in fold.learn)
+    assert make_folds(replace(given, taught=np.ones(24, bool)), 1) == []
+    choice = choose(replace(given, taught=np.ones(24, bool)), FROZEN, "accuracy", Silence())
+    assert choice.rung == "stacked" and choice.checked is None
 
 
 def test_one_text_with_two_labels_stays_in_one_fold() -> None:

@@ -203,6 +203,17 @@ def test_an_ordinary_run_counts_rows_of_classes_it_never_saw_as_errors(place: Pl
     assert any("can't be answered" in note and "travel" in note for note in notes)
 
 
+def test_rows_labelled_by_rules_are_in_no_number_of_rows_held_out(place: Place) -> None:
+    weak = [row | {"label_source": "rule"} for row in made(6, 50)]
+    split = {"test": 0, "validation": 0}
+    rows = [*({"label_source": "person"} | row for row in made(8)), *weak]
+    result, record = run(place, rows, {"data.split": split})
+    assert ladder(record)["rows"] == 42
+    page = (record.path / "report.html").read_text(encoding="utf-8")
+    assert "from 24 labelled rows" in page
+    assert set(result.metrics["tuned"]) >= {"accuracy"}
+
+
 def test_one_label_per_class(place: Place) -> None:
     split = {"validation": 0}
     _, record = run(place, made(1), {"data.split": split}, test=made(5, 100))

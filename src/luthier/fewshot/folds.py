@@ -29,17 +29,24 @@ def make_folds(known: Known, seed: int) -> list[Fold]:
     """The rows in five parts, each held out once; with many rows a quarter is held out once.
 
     Each class is spread over the parts as evenly as groups allow. Fewer than five units give as
-    many parts as units.
+    many parts as units. Rows that rules or a model labelled are learnt from in every part but that
+    of their unit's other rows.
     """
-    units, first = _units(known)
-    once = len(known.rows) >= ONCE_ROWS and known.per_class >= ONCE_PER_CLASS
+    units, _ = _units(known)
+    judged = known.judged
+    owners, places = np.unique(units[judged], return_index=True)
+    first = judged[places]
+    once = len(judged) >= ONCE_ROWS and known.only(judged).per_class >= ONCE_PER_CLASS
     parts = min(round(1 / HELD) if once else PARTS, len(first))
     random = np.random.default_rng(derive(seed, "folds"))
     order = np.lexsort((random.random(len(first)), known.truth[first]))
     part = np.empty(len(first), dtype=np.int64)
-    part[order] = (np.arange(len(first)) + int(random.integers(parts))) % parts
-    rows = part[units]
-    found = [Fold(np.flatnonzero(rows != p), np.flatnonzero(rows == p)) for p in range(parts)]
+    part[order] = (np.arange(len(first)) + int(random.integers(max(1, parts)))) % max(1, parts)
+    rows = np.full(len(units), -1)
+    mine = np.isin(units, owners)
+    rows[mine] = part[np.searchsorted(owners, units[mine])]
+    held = [np.intersect1d(np.flatnonzero(rows == p), judged) for p in range(parts)]
+    found = [Fold(np.flatnonzero(rows != p), check) for p, check in enumerate(held)]
     usable = [fold for fold in found if len(fold.learn) and len(fold.check)]
     return usable[:1] if once else usable
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from luthier.core.errors import CheckRun
 from luthier.evaluate.predictions import FloatArray, IntArray
@@ -66,7 +67,8 @@ class Known:
     its name at least; `pool` texts nobody has labelled, perhaps none. `groups` (N,) are rows that
     belong together, such as one patient's; `weights` (N,) say how much a row counts. Both may be
     None. `prior` (C,) are the shares of classes where the model will be used, if they are known.
-    `encoder` is None where the encoder has to stay as it is.
+    `encoder` is None where the encoder has to stay as it is. `taught` (N,) are rows whose label no
+    person gave: they are learnt from and never held out.
 
     Raises: CheckRun when shapes do not agree.
     """
@@ -81,6 +83,7 @@ class Known:
     prior: FloatArray | None = None
     seed: int = 0
     encoder: Encoder | None = None
+    taught: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         count, classes = len(self.rows), len(self.labels)
@@ -89,6 +92,7 @@ class Known:
             "described": ((len(self.described),), (classes,)),
             "groups": (None if self.groups is None else self.groups.shape, (count,)),
             "weights": (None if self.weights is None else self.weights.shape, (count,)),
+            "taught": (None if self.taught is None else self.taught.shape, (count,)),
             "prior": (None if self.prior is None else self.prior.shape, (classes,)),
         }
         for name, (met, wanted) in shapes.items():
@@ -113,6 +117,11 @@ class Known:
         vectors = np.concatenate([self.pool.vectors, self.rows.vectors])
         width = self.described.vectors.shape[1]
         return vectors.mean(axis=0) if len(vectors) else np.zeros(width)
+
+    @property
+    def judged(self) -> IntArray:
+        """Places of the rows that people labelled; they alone may be held out."""
+        return np.arange(len(self.rows)) if self.taught is None else np.flatnonzero(~self.taught)
 
     @property
     def row_weights(self) -> FloatArray:
@@ -142,6 +151,7 @@ class Known:
             truth=self.truth[places],
             groups=None if self.groups is None else self.groups[places],
             weights=None if self.weights is None else self.weights[places],
+            taught=None if self.taught is None else self.taught[places],
         )
 
 

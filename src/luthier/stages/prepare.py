@@ -45,6 +45,8 @@ class Prepared:
     fingerprint: str
     notes: tuple[str, ...]
     filters: dict[str, Any] | None = None
+    taught: frozenset[int] = frozenset()
+    """Table rows that rules or a model labelled: they may teach, and never measure."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     mapping, seen = _recognise(recipe, files, base_folder)
     filters = DataFilter(recipe)
     reading = _read(recipe, files, base_folder, mapping, folder, progress, filters)
-    table, counts, refusals = reading
+    table, counts, refusals, taught = reading
     splits = _divide(table, counts, files, recipe)
     declared = () if recipe.fewshot.enabled == "off" else recipe.fewshot.descriptions
     report = filters.added(audit(table, splits, refusals, declared))
@@ -92,6 +94,7 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
         fingerprint=hash_value(prints),
         notes=(*notes, *seen),
         filters=filters.as_dict(),
+        taught=taught,
     )
 
 
@@ -157,9 +160,10 @@ def _read(
     folder: Path,
     progress: Progress,
     filters: DataFilter,
-) -> tuple[Table, dict[str, int], Refusals]:
+) -> tuple[Table, dict[str, int], Refusals, frozenset[int]]:
     counts: dict[str, int] = {}
     refusals = Refusals()
+    taught: set[int] = set()
 
     def rows() -> Iterator[tuple[int, dict[str, Any]]]:
         for part, place in vars(files).items():
@@ -169,6 +173,8 @@ def _read(
             counts[part] = 0
             found = filters.pass_on(canonical_rows(source, mapping, refusals))
             for number, row in itertools.islice(found, recipe.data.max_rows):
+                if number in source.weak:
+                    taught.add(sum(counts.values()))
                 counts[part] += 1
                 progress.advance(1)
                 yield number, row
@@ -178,7 +184,7 @@ def _read(
     table = Table.write(rows(), folder / "rows.arrow", mapping.task)
     if refusals.count > REFUSED_SHARE * (len(table) + refusals.count):
         raise refusals.first[0]
-    return table, counts, refusals
+    return table, counts, refusals, frozenset(taught)
 
 
 def _divide(table: Table, counts: dict[str, int], files: Files, recipe: Recipe) -> Splits:

@@ -140,7 +140,8 @@ def first(known: Known, usable: Sequence[Rung]) -> Rung:
 
 
 def telling(known: Known) -> bool:
-    """Whether there are rows enough for cross-validation to tell rungs apart."""
+    """Whether people labelled rows enough for cross-validation to tell rungs apart."""
+    known = known.only(known.judged)
     enough = len(known.rows) >= EVIDENCE_ROWS and learnable(known)
     return known.per_class >= EVIDENCE_FROM or enough
 
@@ -215,9 +216,10 @@ def _together(found: Sequence[FloatArray], cuts: Sequence[Cut]) -> FloatArray:
 
 def _cuts(known: Known) -> list[Cut]:
     """The same rows cut in several ways; none where there is nothing to hold out."""
-    if len(known.rows) < 2 * len(known.labels) and len(known.rows) < 4:
+    judged = len(known.judged)
+    if judged < 2 * len(known.labels) and judged < 4:
         return []
-    times = next((n for least, n in REPEATS if len(known.rows) < least), 1)
+    times = next((n for least, n in REPEATS if judged < least), 1)
     if not telling(known) or len(known.rows) * len(known.labels) > COSTLY:
         times = 1
     cuts = [cut_of(known, place) for place in range(times)]

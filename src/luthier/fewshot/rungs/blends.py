@@ -89,7 +89,7 @@ class Stacked:
         """Members from all rows, powers from those that `cut` holds out, if there is one."""
         made = [known.made(member) for member in self.members]
         powers = np.asarray(self.prior)
-        if cut is not None and learnable(known):
+        if cut is not None and cut.folds and learnable(known):
             powers = self._powers([cut.chances(m) for m in self.members], cut.truth)
         return Blend(made, "powers", powers)
 

@@ -76,6 +76,7 @@ def widened(known: Known) -> Known:
         truth=np.concatenate([known.truth, classes]),
         groups=None,
         weights=np.concatenate([known.row_weights, np.full(len(places), WEIGHT)]),
+        taught=np.isin(np.arange(len(joined)), known.judged, invert=True),
         pool=pool.take(np.setdiff1d(np.arange(len(pool)), places)),
     )
 

@@ -84,6 +84,7 @@ def known_of(shop: Workshop, pool: Pool, progress: Progress) -> Known:
         prior=_prior(shop, labels),
         seed=shop.recipe.train.seed,
         encoder=tunable(shop),
+        taught=np.isin(encoded.rows[rows], list(shop.prepared.taught)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from luthier.core.errors import FixData
@@ -16,10 +16,10 @@ WEAK = ("rule", "model")
 
 @dataclass
 class Watched:
-    """The rows of a source, those counted that rules or a model labelled."""
+    """The rows of a source; the numbers of those are kept that rules or a model labelled."""
 
     source: Source
-    weak: int = 0
+    weak: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.place = self.source.place
@@ -27,7 +27,8 @@ class Watched:
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Every row as it is."""
         for number, row in self.source.rows():
-            self.weak += row.get(SOURCE) in WEAK
+            if row.get(SOURCE) in WEAK:
+                self.weak.add(number)
             yield number, row
 
     def refuse(self, part: str) -> None:
@@ -35,8 +36,8 @@ class Watched:
         if self.weak:
             raise FixData(
                 self.place,
-                f"{self.weak} rows were labelled by rules or by a model, and {part} rows would be "
-                "taken from them",
+                f"{len(self.weak)} rows were labelled by rules or by a model, and {part} rows "
+                "would be taken from them",
                 "such labels may teach, and never measure",
                 f"give a file of people's labels as data.{part}",
             )
