@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 from stage_place import Place, is_whole, write_rows
 
 from luthier.core.errors import CheckRun, FixData, FixRecipe
@@ -104,3 +105,25 @@ def test_errors_are_explained_with_their_true_label(place: Place) -> None:
     assert 1 <= len(told["explanations"]) <= 2
     for one in told["explanations"]:
         assert one["label"] != next(iter(one["chances"]))
+
+
+@pytest.mark.parametrize("task", [Task.CLASSIFY, Task.INSTRUCT])
+def test_scores_that_are_no_numbers_are_refused(
+    task: Task, bert: Path, llama: Path, tmp_path: Path
+) -> None:
+    write_rows(tmp_path / "train.jsonl", task_rows(task, 40))
+    write_rows(tmp_path / "test.jsonl", task_rows(task, 8, seed=9))
+    model = bert if task is Task.CLASSIFY else llama
+    there = Place(tmp_path, Store.open(folder=tmp_path / "home"), model)
+    result = there.run({"task": task.value})
+    file = result.path / "model/adapter/adapter_model.safetensors"
+    tensors = load_file(str(file))
+    name = next(n for n in tensors if "lora_B" in n)
+    tensors[name] = tensors[name] * float("nan")
+    save_file(tensors, str(file))
+    with pytest.raises(CheckRun, match="not finite numbers"):
+        api.explain(result.run, there.store, texts=["pay the late fee"])
+    assert not (result.path / "explain/gate.json").exists()
+    if task is Task.CLASSIFY:
+        with pytest.raises(CheckRun, match="are not finite numbers"):
+            api.mislabelled(result.run, there.store)

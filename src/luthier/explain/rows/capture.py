@@ -49,8 +49,8 @@ def capture(
 
     Dropout is off. The gradients of the first batch must add up to what backpropagation finds.
 
-    Raises: CheckRun for a network without trained parameters; FixRecipe for one whose gradients
-    cannot be told apart by example.
+    Raises: CheckRun for a network without trained parameters, or gradients that are no numbers;
+    FixRecipe for a network whose gradients cannot be told apart by example.
     """
     listened = _Listened(objective)
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -70,6 +70,12 @@ def capture(
             parts.append(_passed(network, listened, layers, micro, (sketch, names)))
             progress.advance(len(micro.rows))
     gradients, losses, rows = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    broken = int((~np.isfinite(gradients).all(1)).sum())
+    if broken:
+        raise CheckRun(
+            "training rows", f"the gradients of {broken} of {len(rows)} are not finite numbers",
+            "a model that gives a number for each row", "train it again at a lower learning rate",
+        )  # fmt: skip
     return Captured(gradients, losses.astype(np.float64), rows, left_out)
 
 

@@ -118,6 +118,9 @@ def _questions(
     texts = [row["text"] for row in rows]
     if subject.writes:
         prompts = [[{"role": "user", "content": text}] for text in texts]
+        # A model of broken numbers writes nothing at all, which would look like an empty answer.
+        tried = Question(conversation_of(prompts[0], "yes", tuned.contract, "text 1"))
+        _refuse_nan(subject.totals([(tried.passage.ids, tried)]))
         wrote = write_answers(
             tuned.network, tuned.contract, prompts, tuned.recipe.evaluate.max_new_tokens, progress
         )
