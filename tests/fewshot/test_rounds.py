@@ -123,3 +123,49 @@ def test_two_sessions_at_once_are_noticed(tmp_path: Path) -> None:
 def test_a_foreign_journal_is_refused() -> None:
     with pytest.raises(CheckRun, match="run begin"):
         Sheet().take("run begin", {})
+
+
+def test_rows_left_out_for_once_are_answered_fairly_where_classes_were_asked_in_turn() -> None:
+    """Three labels of each of twenty classes: what is left out is missed by its class alone."""
+    rng = np.random.default_rng(0)
+    classes, each, width = 20, 60, 24
+    truth = np.tile(np.arange(classes), each)
+    middles = rng.normal(size=(classes, width))
+    vectors = middles[truth] + 1.6 * rng.normal(size=(len(truth), width))
+    names = tuple(f"class {i}" for i in range(classes))
+    said = Asked(list(names), middles + 3.0 * rng.normal(size=middles.shape))
+    pool = Asked([""] * len(truth), vectors)
+    learner = Learner(names, said, pool, Asked([], vectors[:0]), np.zeros(0, np.int64))
+    plain, fair, left, fresh = [], [], [], []
+    for draw in range(12):
+        order = np.random.default_rng(draw).permutation(len(truth))
+        given_ = np.full(len(truth), UNKNOWN)
+        for number in range(classes):
+            given_[order[truth[order] == number][:3]] = number
+        known = np.flatnonzero(given_ != UNKNOWN)
+        order = np.concatenate([known, order[given_[order] == UNKNOWN]])
+        point, chances = learner.round(given_, order)
+        assert point.fair is not None
+        assert set(np.flatnonzero(point.fair != UNKNOWN)) == set(known)
+        plain.append((point.answers[known] == truth[known]).mean())
+        fair.append((point.fair[known] == truth[known]).mean())
+        left.append(point.left)
+        half = given_.copy()
+        for number in range(classes):
+            half[np.flatnonzero(given_ == number)[2:]] = UNKNOWN
+        unseen = np.flatnonzero(given_ == UNKNOWN)
+        model = learner.fit(half).probabilities(pool.take(unseen))
+        fresh.append((model.argmax(axis=1) == truth[unseen]).mean())
+    assert 30 < np.mean(left) < 50
+    # A model of two labels per class tells what a fair answer is; leaving rows out is below it.
+    assert abs(np.mean(fair) - np.mean(fresh)) < 0.04
+    assert np.mean(fresh) - np.mean(plain) > abs(np.mean(fair) - np.mean(fresh))
+
+
+def test_a_point_is_judged_apart_on_rows_it_had_seen() -> None:
+    given_ = np.array([1, 1, 0, 1, 1])
+    rounds = Rounds(2, ORDER)
+    fair = np.array([UNKNOWN, UNKNOWN, 0, UNKNOWN, 0])
+    rounds.add(Point(2, np.array([1, 1, 1, 1, 1]), 5, fair, 1.5))
+    curve = rounds.curve(given_, NONE, 1.0)
+    assert curve is not None and curve.last == 2.0

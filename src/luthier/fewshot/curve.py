@@ -44,8 +44,12 @@ class Curve:
     started: float
 
     @classmethod
-    def fit(cls, sizes: IntArray, right: FloatArray, started: float = 0.0, seed: int = 0) -> Curve:
-        """A curve through P points.
+    def fit(
+        cls, sizes: IntArray | FloatArray, right: FloatArray, started: float = 0.0, seed: int = 0,
+        last: float | None = None,
+    ) -> Curve:  # fmt: skip
+        """A curve through P points; `last` are the labels there are, those of the largest point
+        where it is None.
 
         `right` (R, P) says for each row that was drawn by lot whether the model of `sizes[p]`
         labels answers it rightly, 0 to 1, NaN where that model had learnt the row's label.
@@ -60,7 +64,8 @@ class Curve:
         rng = np.random.default_rng(derive(seed, "learning curve", *right.shape))
         values, weights = _resampled(right, rng)
         a, b, c = _laws(sizes + started, values, weights, rng)
-        return cls(a, b, c, rng.standard_normal(DRAWS), float(sizes.max()), started)
+        newest = float(sizes.max()) if last is None else float(last)
+        return cls(a, b, c, rng.standard_normal(DRAWS), newest, started)
 
     def at(self, labels: float) -> Interval:
         """The quality at so many labels, with an 80 % interval."""

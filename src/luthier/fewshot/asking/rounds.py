@@ -39,11 +39,17 @@ def horizon(drawn: int) -> int:
 @dataclass(frozen=True, eq=False)
 class Point:
     """Answers (N,) of a model of `size` labels; those to the first `until` rows of the drawn
-    order come from a model that had not seen the row's label."""
+    order come from a model that had not seen the row's label.
+
+    `fair` (N,) are answers to rows that were labelled then, from models of `left` labels on the
+    mean, in which no class had lost more than others; to other rows they are `UNKNOWN`.
+    """
 
     size: int
     answers: IntArray
     until: int
+    fair: IntArray | None = None
+    left: float = 0.0
 
 
 @dataclass
@@ -89,15 +95,30 @@ class Rounds:
         place = np.empty(len(self.order), np.int64)
         place[self.order] = np.arange(len(self.order))
         chosen = [self.points[i] for i in spaced([p.size for p in self.points], started)]
-        columns = [
-            np.where(place[rows] < p.until, p.answers[rows] == given[rows], np.nan) for p in chosen
-        ]
-        sizes = np.asarray([p.size for p in chosen])
-        return Curve.fit(sizes, np.stack(columns, axis=1).astype(float), started, self.seed)
+        parts = [part for p in chosen for part in _parts(p, rows, place[rows], given[rows])]
+        sizes = np.asarray([size for size, _ in parts])
+        columns = np.stack([column for _, column in parts], axis=1)
+        return Curve.fit(sizes, columns, started, self.seed, chosen[-1].size)
 
     def _rows(self, given: IntArray, closed: NDArray[np.bool_]) -> IntArray:
         drawn = self.order[: decided(self.order, given, closed)]
         return np.asarray(drawn[given[drawn] != UNKNOWN])
+
+
+def _parts(
+    point: Point, rows: IntArray, places: IntArray, truth: IntArray
+) -> list[tuple[float, FloatArray]]:
+    """Which rows (R,) a point answers rightly, by the labels its models had: rows it had not seen,
+    and rows that were left out for once."""
+    judged = places < point.until
+    if point.fair is None:
+        return [(float(point.size), np.where(judged, point.answers[rows] == truth, np.nan))]
+    left_out = judged & (point.fair[rows] != UNKNOWN)
+    fresh = np.where(judged & ~left_out, point.answers[rows] == truth, np.nan)
+    told = [(float(point.size), fresh)] if (judged & ~left_out).any() else []
+    if left_out.any():
+        told.append((point.left, np.where(left_out, point.fair[rows] == truth, np.nan)))
+    return told
 
 
 def spaced(sizes: list[int], started: float) -> list[int]:
