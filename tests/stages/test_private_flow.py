@@ -43,10 +43,21 @@ def test_a_private_run_tells_what_it_promises(place: Place) -> None:
     assert not any("probe" in name for name in metrics["baselines"])
 
 
+def test_a_private_classifier_begins_at_the_names_of_its_labels(place: Place) -> None:
+    place.run(PRIVATE | {"train.learning_rate": 1e-9})
+    metrics = json.loads((place.store.find("last").path / "metrics.json").read_text("utf-8"))
+    names = metrics["base"]
+    assert metrics["tuned"]["accuracy"] == names["accuracy"]
+    assert metrics["tuned"]["log_loss"] != names["log_loss"], "training begins warmer"
+
+
 def test_the_plan_knows_the_private_batch(place: Place) -> None:
     plan = api.plan(place.recipe(PRIVATE | {"train.max_steps": None}), place.folder)
     train = plan.as_dict()["recipe"]["train"]
     assert (train["batch_size"], train["optimizer"]["clip_norm"]) == (16, None)
+    assert train["head_rate"] == 20
+    own = api.plan(place.recipe(PRIVATE | {"train.head_rate": 1.0}), place.folder)
+    assert own.as_dict()["recipe"]["train"]["head_rate"] == 1
 
 
 @pytest.mark.parametrize(

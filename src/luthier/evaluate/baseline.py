@@ -15,6 +15,8 @@ from luthier.evaluate.predictions import ClassPredictions, FloatArray, IntArray
 PROBE_STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 LEXICAL_STRENGTHS = (3.0, 30.0)
 ZERO_SHOT_TEMPERATURE = 0.05
+NAMES_TEMPERATURE = 0.1
+"""Twice as warm where training begins at the names: it has to be able to leave them."""
 STILL = 1e-4
 """A feature that varies by less than this share of the middle one counts as constant."""
 
@@ -162,6 +164,16 @@ class LabelNames:
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         probabilities = powers / powers.sum(axis=1, keepdims=True)
         return ClassPredictions(self.labels, truth, probabilities, rows)
+
+    def linear(self) -> tuple[FloatArray, FloatArray]:
+        """A layer on raw features that scores by the names, to begin training at: (C, D), (C,).
+
+        Texts are taken to be as long as names are, so no row is looked at.
+        """
+        names = _unit(self.vectors)
+        length = float(np.linalg.norm(self.vectors, axis=1).mean()) or 1.0
+        weights = (names - names.mean(axis=0)) / (NAMES_TEMPERATURE * length)
+        return weights, np.zeros(len(self.labels))
 
 
 def humanise(label: str) -> str:

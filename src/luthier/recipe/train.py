@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -50,8 +50,9 @@ class Train(Section):
     """Rows per forward pass; left out, as many as fit."""
     learning_rate: Literal["auto"] | float = "auto"
     """Highest learning rate; `auto` is computed from adapter, width and batch."""
-    head_rate: float = Field(1.0, gt=0)
-    """Learning rate of a new output layer as a multiple of `learning_rate`."""
+    head_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = "auto"
+    """Learning rate of a new output layer as a multiple of `learning_rate`; `auto` is 1, and 20
+    in private runs."""
     schedule: Schedule = Schedule()
     """The learning rate over the steps."""
     optimizer: Optimizer = Optimizer()

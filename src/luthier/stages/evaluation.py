@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from luthier.core.progress import Progress
 from luthier.core.types import Interval, Task
 from luthier.data.feed.encode import Encoded, encode, nothing
-from luthier.data.feed.example import encode_texts
-from luthier.data.feed.ragged import Ragged
-from luthier.evaluate.baseline import LabelNames, MajorityClass, humanise
+from luthier.evaluate.baseline import LabelNames, MajorityClass
 from luthier.evaluate.general import general_paragraphs
 from luthier.evaluate.interval import Comparison, bootstrap, paired
 from luthier.evaluate.measure import absent, metrics_of, primary
@@ -36,6 +34,7 @@ from luthier.stages.parts.answers import (
 from luthier.stages.parts.generation import written
 from luthier.stages.parts.harness import run_harness
 from luthier.stages.parts.keeping import untouched
+from luthier.stages.starting import name_vectors
 from luthier.stages.training import Trained
 from luthier.stages.workshop import Workshop
 
@@ -177,14 +176,7 @@ def _classifiers(
 ) -> dict[str, Predictions]:
     labels, truth, rows = shop.head.labels.names, truth_of(exam), rows_of(exam)
     vectors = features(network, exam)
-    names = encode_texts([humanise(name) for name in labels], shop.contract)
-    told = Encoded(
-        Task.CLASSIFY,
-        Ragged.pack((e.ids[0] for e in names), "int32"),
-        np.arange(len(names)),
-        np.ones(len(names), np.float32),
-    )
-    named = features(network, Exam(told, np.arange(len(names)), exam.table, exam.plan))
+    named = name_vectors(shop, network, exam)
     models: dict[str, Predictions] = {
         "untouched model, label names": LabelNames(labels, named).predict(vectors, truth, rows)
     }

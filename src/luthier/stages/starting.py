@@ -1,4 +1,4 @@
-"""Where the training of a classifier starts: a probe to beat, and a gentler one to train from."""
+"""Where the training of a classifier starts: a probe to beat, a gentler one, or its labels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from torch import nn
 
 from luthier.core.progress import Progress
 from luthier.core.types import Task
+from luthier.data.feed.encode import Encoded
+from luthier.data.feed.example import encode_texts
 from luthier.data.feed.ragged import Ragged
-from luthier.evaluate.baseline import LinearProbe
+from luthier.evaluate.baseline import LabelNames, LinearProbe, humanise
 from luthier.evaluate.predictions import FloatArray
 from luthier.models.network import Network
 from luthier.stages.parts.answers import Exam, features, truth_of
@@ -43,6 +45,25 @@ def put_probe(
     probe = LinearProbe.fit(shop.head.labels.names, known, checked)
     _put(shop.network, probe.linear())
     return probe
+
+
+def name_vectors(shop: Workshop, network: Network, exam: Exam) -> FloatArray:
+    """The names of the labels as `network` reads them (C, D)."""
+    names = encode_texts([humanise(name) for name in shop.head.labels.names], shop.contract)
+    told = Encoded(
+        Task.CLASSIFY,
+        Ragged.pack((e.ids[0] for e in names), "int32"),
+        np.arange(len(names)),
+        np.ones(len(names), np.float32),
+    )
+    return features(network, Exam(told, np.arange(len(names)), exam.table, exam.plan))
+
+
+def put_names(shop: Workshop, exam: Exam) -> None:
+    """The names of the labels in the output layer, where no row may be looked at beforehand."""
+    if shop.task is Task.CLASSIFY:
+        named = LabelNames(shop.head.labels.names, name_vectors(shop, shop.network, exam))
+        _put(shop.network, named.linear())
 
 
 @dataclass

@@ -26,7 +26,7 @@ from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.safety.attacking.adversarial import against_attacks, hardened
 from luthier.stages.safety.privacy import set_up_privacy
-from luthier.stages.starting import StartGently, put_probe
+from luthier.stages.starting import StartGently, put_names, put_probe
 from luthier.stages.workshop import Workshop
 from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
@@ -96,7 +96,8 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         rule = ShardedGradient(world, shop.device)
     if private is not None:
         batches, rule = private.batches, private.rule
-    step = Step(hardened(shop, progress), rule, descent(shop))
+        put_names(shop, exam)
+    step = Step(change.objective(hardened(shop, progress)), rule, descent(shop))
     state = TrainingState.begin(
         shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout, world
     )
@@ -144,7 +145,7 @@ def descent(shop: Workshop) -> Descent:
         betas=rule.betas,
         epsilon=rule.epsilon,
         clip_norm=rule.clip_norm,
-        head_rate=train_section.head_rate,
+        head_rate=float(train_section.head_rate),
         b_rate=adapter.b_rate if isinstance(adapter, Lora) else 1.0,
         fused=shop.legal["fused_optimizer"].on,
     )

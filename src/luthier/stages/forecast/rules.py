@@ -123,8 +123,12 @@ def resolved(recipe: Recipe, task: Task, rows: int, body: Body, adapter: Adapter
     if rate == "auto":
         rate = default_rate(body.width, train.batch_size, adapter.rate_factor(), body.causal)
     epochs = train.epochs or default_epochs(task, rows, train.batch_size)
-    filled = train.model_copy(update={"learning_rate": float(f"{rate:.4g}"), "epochs": epochs})
-    update: dict[str, Any] = {"train": filled, "task": task}
+    filled = {
+        "learning_rate": float(f"{rate:.4g}"),
+        "epochs": epochs,
+        "head_rate": 1.0 if train.head_rate == "auto" else train.head_rate,
+    }
+    update: dict[str, Any] = {"train": train.model_copy(update=filled), "task": task}
     if body.masked and recipe.evaluate.metric == "auto":
         metric = primary(task, masked=True)
         update["evaluate"] = recipe.evaluate.model_copy(update={"metric": metric})

@@ -54,7 +54,7 @@ def default_space(recipe: Recipe, task: Task, offset: float = 0.0) -> Space:
         ]  # fmt: skip
     if not task.generates:
         found.append(
-            _options("train.head_rate", (1.0, 3.0, 10.0), train.head_rate, (0.4, 0.3, 0.3))
+            _options("train.head_rate", (1.0, 3.0, 10.0), float(train.head_rate), (0.4, 0.3, 0.3))
         )
     return Space(tuple(found))
 
