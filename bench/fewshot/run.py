@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import numpy as np  # noqa: E402
+from beside import lines  # noqa: E402
 from ledger import keep_results  # noqa: E402
 from peers import PEERS  # noqa: E402
 from sets import SETS, Set, load  # noqa: E402
@@ -137,7 +138,7 @@ def main() -> None:
             got = [c for s in range(times) if (c := kept(found, budget, s, not asked.quick))]
             if got:
                 cells[name, budget] = got
-    table = rows(cells)
+    table = [*rows(cells), *([] if asked.quick else lines(WORK))]
     for row in table:
         print(row)
     if asked.quick or list(asked.only) != list(SETS):

@@ -60,12 +60,17 @@ def measure(found: Set, budget: str, seed: int, reader: Vectors) -> dict[str, An
     known = known_of(found, drawn(found, budget, seed), seed)
     parts = {n: tokenised(reader, getattr(known, n)) for n in ("rows", "described", "pool")}
     known = replace(known, encoder=Tunable(reader.base, 0), **parts)  # type: ignore[arg-type]
+    begun = time.process_time()
+    for part in (known.rows, known.described, known.pool):
+        reader.of(list(part.texts))
+    reading = time.process_time() - begun
     test = tokenised(reader, Asked(found.test.texts, found.test.vectors.astype(float)))
     started = time.process_time()
     choice = choose(known, ladder(), "accuracy", Silence())
     seconds = time.process_time() - started
     cell: dict[str, Any] = {
         "rows": len(known.rows), "rung": choice.rung, "seconds": round(seconds, 1),
+        "reading": round(reading, 1),
         "ladder": metrics_on(found, choice.fitted.probabilities(test)),
         "decisions": [d for d in choice.as_dict()["decisions"] if d["rung"] == "tuned"],
     }  # fmt: skip

@@ -118,6 +118,25 @@ def test_a_batch_holds_different_open_rows_and_its_honest_share(
     assert by_lot >= min(math.ceil(0.2 * size), wanted)
 
 
+def test_classes_are_asked_in_turn_first_and_then_by_doubt_alone() -> None:
+    def quotas(labels: int) -> set[str]:
+        given_ = pool({row: row % 4 for row in range(labels)})
+        return {q.quota for q in compose(given_, 20)} - {"random"}
+
+    assert quotas(2) == {"coverage"}
+    assert quotas(6) == {"balanced"}
+    assert quotas(12) == {"margin"}
+
+
+def test_fewer_rows_are_drawn_by_lot_once_there_are_enough() -> None:
+    vectors = np.random.default_rng(0).normal(size=(900, 4))
+    truth = np.full(900, UNKNOWN)
+    truth[:400] = np.arange(400) % 2
+    given_ = Standing(vectors, np.full((900, 2), 0.5), truth, np.zeros(900, bool), 0)
+    lots = [q for q in compose(given_, 100) if q.quota == "random"]
+    assert len(lots) == 10
+
+
 def test_what_is_drawn_by_lot_knows_nothing_of_the_model() -> None:
     given_ = pool({row: row % 4 for row in range(20)})
     other = replace(given_, chances=given_.chances[:, ::-1], vectors=given_.vectors[::-1])

@@ -144,7 +144,7 @@ def test_rows_left_out_for_once_are_answered_fairly_where_classes_were_asked_in_
             given_[order[truth[order] == number][:3]] = number
         known = np.flatnonzero(given_ != UNKNOWN)
         order = np.concatenate([known, order[given_[order] == UNKNOWN]])
-        point, chances = learner.round(given_, order)
+        point, _ = learner.round(given_, order)
         assert point.fair is not None
         assert set(np.flatnonzero(point.fair != UNKNOWN)) == set(known)
         plain.append((point.answers[known] == truth[known]).mean())

@@ -16,8 +16,11 @@ from luthier.fewshot.queries.margin import Margin
 from luthier.fewshot.queries.rare import Rare
 from luthier.fewshot.query import Query, Standing
 
-HONEST = 0.2
-"""Share of a batch that is drawn by lot; only these rows tell how good the model is."""
+HONEST, ENOUGH, FEWER = 0.2, 60, 0.1
+"""Share of a batch that is drawn by lot, and what it falls to from so many such rows on; only
+these rows tell how good the model is."""
+TURNS = 2
+"""Labels per class, on the mean, up to which classes are asked in turn; then doubt alone counts."""
 COVERED = 1
 """Labels per class from which the model's own doubts say more than the shape of the pool. More
 covering finds the same large clusters again where classes differ in size."""
@@ -47,8 +50,8 @@ def batch_size(classes: int, labels: int) -> int:
 def compose(standing: Standing, size: int, strategy: str = MIXED) -> list[Question]:
     """At most `size` different open rows in an order that tells nothing of them.
 
-    One in five is drawn by lot, so that whoever stops in the middle of a batch keeps an honest
-    share. Fewer rows come back where the pool has no more.
+    One in five is drawn by lot, later one in ten, so that whoever stops in the middle of a batch
+    keeps an honest share. Fewer rows come back where the pool has no more.
 
     Raises: FixRecipe for an unknown strategy.
     """
@@ -73,11 +76,14 @@ def _shares(standing: Standing, strategy: str) -> list[tuple[str, float | None]]
             f"allowed are {', '.join(STRATEGIES)}",
             f"did you mean {near!r}?" if near else "",
         )
-    honest: list[tuple[str, float | None]] = [(Chance.name, HONEST)]
+    labels = int(standing.counts.sum())
+    lots = HONEST if HONEST * labels < ENOUGH else FEWER
+    honest: list[tuple[str, float | None]] = [(Chance.name, lots)]
     if strategy == Chance.name:
         return [(Chance.name, None)]
     if strategy != MIXED:
         return [*honest, (strategy, None), (Margin.name, None)]
-    if standing.counts.sum() < COVERED * len(standing.counts):
+    if labels < COVERED * len(standing.counts):
         return [*honest, (Coverage.name, None), (Chance.name, None)]
-    return [*honest, (Balanced.name, None)]
+    doubt = Balanced if labels < TURNS * len(standing.counts) else Margin
+    return [*honest, (doubt.name, None)]

@@ -1,0 +1,160 @@
+"""Lines of the table about SetFit, Trainer and the tuned encoder, from the cells there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TIMED = ("banking77", "8", 0)
+"""Set, budget and draw at which seconds are compared."""
+
+
+def lines(work: Path) -> list[dict[str, Any]]:
+    """Every cell that both sides have, the mean of them, seconds, and a tenth against all."""
+    theirs, tuned = _cells(work / "elsewhere"), _cells(work / "tuned")
+    plain = _cells(work / "cells")
+    found: list[dict[str, Any]] = []
+    for peer, said in (("setfit", "SetFit 1.2"), ("trainer", "Trainer, all parameters")):
+        found += _apart(_pairs(theirs, tuned, plain, peer), said)
+    return [*found, *_seconds(theirs, tuned), *_tenth(theirs, tuned, plain), *_tuning(tuned, plain)]
+
+
+def _cells(folder: Path) -> dict[str, dict[str, Any]]:
+    return {
+        f.stem: json.loads(f.read_text(encoding="utf-8")) for f in sorted(folder.glob("*.json"))
+    }
+
+
+def _ours(name: str, tuned: dict[str, Any], plain: dict[str, Any]) -> float | None:
+    """The ladder's accuracy in points: with the tuned rung where that was measured."""
+    if name in tuned:
+        return 100 * float(tuned[name]["ladder"]["accuracy"])
+    if name in plain:
+        return 100 * float(plain[name]["methods"]["ladder"]["accuracy"])
+    return None
+
+
+def _pairs(
+    theirs: dict[str, Any], tuned: dict[str, Any], plain: dict[str, Any], peer: str
+) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """Accuracies of both by set and budget, one pair for each draw."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for name, cell in theirs.items():
+        method, task = name.split("-", 1)
+        mine = _ours(task, tuned, plain)
+        if method == peer and mine is not None:
+            key = tuple(task.rsplit("-", 2)[:2])
+            found.setdefault(key, []).append((mine, 100 * cell["accuracy"]))  # type: ignore[arg-type]
+    return found
+
+
+def _apart(
+    pairs: dict[tuple[str, str], list[tuple[float, float]]], peer: str
+) -> list[dict[str, Any]]:
+    told = []
+    for budget in dict.fromkeys(b for _, b in pairs):
+        means = {n: np.mean(p, axis=0) for (n, b), p in pairs.items() if b == budget}
+        both = np.asarray(list(means.values()))
+        told.append(
+            _row(
+                f"accuracy at {budget} per class, mean of {len(both)} sets",
+                peer,
+                both[:, 0].mean(),
+                both[:, 1].mean(),
+                interval=_ends(both[:, 0] - both[:, 1]),
+                must="above",
+                met=both[:, 0].mean() > both[:, 1].mean(),
+            )
+        )
+        for name, (mine, other) in means.items():
+            draws = len(pairs[name, budget])
+            what = f"accuracy, {name}, {budget} per class, {draws} draw{'s' * (draws > 1)}"
+            told.append(_row(what, peer, mine, other, must="not below", met=mine >= other))
+    return told
+
+
+def _seconds(theirs: dict[str, Any], tuned: dict[str, Any]) -> list[dict[str, Any]]:
+    """CPU seconds to SetFit's accuracy, reading the texts with the encoder included."""
+    name = "-".join(map(str, TIMED))
+    if f"setfit-{name}" not in theirs or "reading" not in tuned.get(name, {}):
+        return []
+    peer, own = theirs[f"setfit-{name}"], tuned[name]
+    reached = own["ladder"]["accuracy"] >= peer["accuracy"]
+    mine = own["seconds"] + own["reading"]
+    ratio = mine / peer["seconds"]
+    what = "CPU seconds to SetFit's accuracy, banking77, 8 per class"
+    if not reached:
+        what += " (not reached)"
+    told = {"must": "at most 0.05x", "aim": "0.02x", "met": reached and ratio <= 0.05}
+    return [_row(what, "SetFit 1.2", mine, peer["seconds"], ratio=round(ratio, 3), **told)]
+
+
+def _tenth(
+    theirs: dict[str, Any], tuned: dict[str, Any], plain: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The ladder's accuracy with a tenth of the labels over that of Trainer with all of them."""
+    told, shares = [], []
+    for name, cell in theirs.items():
+        if not name.startswith("trainer-") or not name.endswith("-all-0"):
+            continue
+        task = name.removeprefix("trainer-").removesuffix("-all-0")
+        mine = _ours(f"{task}-10p-0", tuned, plain)
+        if mine is None:
+            continue
+        other = 100 * cell["accuracy"]
+        shares.append(mine / other)
+        told.append(
+            _row(
+                f"accuracy with 10 % of the labels over all, {task}",
+                "Trainer, all parameters",
+                mine,
+                other,
+                ratio=round(mine / other, 3),
+            )
+        )
+    if shares:
+        share = float(np.mean(shares))
+        what = f"accuracy with 10 % of the labels over all, mean ratio of {len(shares)} sets"
+        more = {"ratio": round(share, 3), "must": "at least 0.95", "aim": "1.00 on half"}
+        told.append(_row(what, "Trainer, all parameters", share, 1.0, **more, met=share >= 0.95))
+    return told
+
+
+def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]]:
+    """What tuning the encoder changed, where it was taken."""
+    told = []
+    for name, cell in tuned.items():
+        if cell["rung"] != "tuned" or name not in plain:
+            continue
+        before = 100 * plain[name]["methods"]["ladder"]["accuracy"]
+        after = 100 * cell["ladder"]["accuracy"]
+        task, budget, _ = name.rsplit("-", 2)
+        what = f"accuracy where the tuned rung was taken, {task}, {budget.replace('p', ' %')}"
+        told.append(
+            _row(what, "ladder without it", after, before, must="above", met=after > before)
+        )
+    tried = sum(any(d["gain"] for d in cell["decisions"]) for cell in tuned.values())
+    taken = sum(cell["rung"] == "tuned" for cell in tuned.values())
+    return [_row("cells in which tuning was tried, and taken (theirs)", "—", tried, taken), *told]
+
+
+def _ends(apart: np.ndarray) -> list[float] | None:
+    if len(apart) < 2:
+        return None
+    random = np.random.default_rng(0)
+    means = apart[random.integers(0, len(apart), (2000, len(apart)))].mean(axis=1)
+    return [round(float(x), 2) for x in np.quantile(means, (0.025, 0.975))]
+
+
+def _row(what: str, peer: str, ours: float, theirs: float, **more: Any) -> dict[str, Any]:
+    plain = {"ratio": None, "interval": None, "must": "reported", "aim": "—", "met": True}
+    line = {
+        "what": what,
+        "peer": peer,
+        "ours": round(float(ours), 3),
+        "theirs": round(float(theirs), 3),
+    }
+    return line | plain | {k: bool(v) if k == "met" else v for k, v in more.items()}
