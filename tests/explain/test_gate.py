@@ -16,7 +16,7 @@ from luthier.explain.attributions.attention import RawAttention
 from luthier.explain.attributions.occlusion import Occlusion
 from luthier.explain.gate.faith import measure
 from luthier.explain.gate.sanity import shuffled
-from luthier.explain.gate.verdict import Verdict, decide, judge
+from luthier.explain.gate.verdict import Verdict, decide, judge, settled
 from luthier.explain.passages import passages_of
 from luthier.explain.subject import Subject
 from tiny import make_bench, sentences
@@ -107,3 +107,30 @@ def test_shuffling_changes_answers_and_is_undone(known: tuple[Subject, list[Ques
     for old, new in zip(kept, subject.network.parameters(), strict=True):
         assert torch.equal(old, new)
     np.testing.assert_array_equal(subject.logits(ids), before)
+
+
+def test_texts_that_would_change_nothing_are_not_measured(
+    known: tuple[Subject, list[Question]],
+) -> None:
+    subject, questions = known
+    methods = {"noise": Noise(), "occlusion": Occlusion()}
+    assert judge(subject, questions, methods).texts == 8
+    # Noise is never settled on, so all texts are looked at.
+    assert judge(subject, questions, {"noise": Noise()}).texts == len(questions) == 16
+
+
+def test_blocks_of_texts_add_up(known: tuple[Subject, list[Question]]) -> None:
+    subject, questions = known
+    methods = {"occlusion": Occlusion()}
+    parts = [measure(subject, part, methods) for part in (questions[:6], questions[6:])]
+    joined = parts[0].joined(parts[1])
+    whole = measure(subject, questions, methods)
+    assert [q.passage.text for q in joined.questions] == [q.passage.text for q in questions]
+    for kind in whole.bounds:
+        np.testing.assert_allclose(
+            joined.losses["occlusion"][kind], whole.losses["occlusion"][kind], atol=1e-6
+        )
+        np.testing.assert_allclose(joined.bounds[kind].best, whole.bounds[kind].best, atol=1e-6)
+    assert len(joined.told["occlusion"]) == 16
+    verdict = decide(joined, methods, {"occlusion": 0.0}, 0)
+    assert settled(joined, verdict, methods, 0)

@@ -54,6 +54,25 @@ class Measured:
             kind: drops(subject, self.questions, orders, kind, self.before) for kind in self.bounds
         }
 
+    def joined(self, other: Measured) -> Measured:
+        """These texts and those of `other`, on which the same methods were measured."""
+
+        def both(one: Bounds, more: Bounds) -> Bounds:
+            return Bounds(
+                np.concatenate([one.chance, more.chance]), np.concatenate([one.best, more.best])
+            )
+
+        return Measured(
+            [*self.questions, *other.questions],
+            np.concatenate([self.before, other.before]),
+            {kind: both(bound, other.bounds[kind]) for kind, bound in self.bounds.items()},
+            {
+                name: {k: np.concatenate([v, other.losses[name][k]]) for k, v in lost.items()}
+                for name, lost in self.losses.items()
+            },
+            {name: [*told, *other.told[name]] for name, told in self.told.items()},
+        )
+
     def normalised(self, name: str, weights: Floats | None = None) -> dict[Kind, Floats]:
         """Where the method stands between chance and best, for each resample of `weights` (R, N).
 

@@ -6,17 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from luthier.core.progress import Progress, Silence
+from luthier.core.seeds import derive
 from luthier.core.types import Interval
 from luthier.explain.attribution import Attributor, Question
 from luthier.explain.attributions.attention import AttentionRollout, RawAttention
-from luthier.explain.gate.faith import Faith, Measured, measure
+from luthier.explain.gate.faith import Faith, Measured, measure, resamples
 from luthier.explain.gate.sanity import agreement, likeness
 from luthier.explain.subject import Subject
 
 ALIKE = 0.3
 """More agreement than this with a model of shuffled weights, and a method does not read it."""
 VERSION = 1
+SHOWN = (AttentionRollout, RawAttention)
+"""Pictures of the model, never its explanation."""
+BLOCK = 8
+"""Texts after which it is asked whether the choice is settled."""
+ENOUGH, SURE = 0.95, 0.9
+"""The chosen method reaches so much of the best one's faithfulness, in so many resamples."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +85,36 @@ def judge(
     """The cheapest method within one standard error of the best that passes; where none passes,
     the best of those that failed.
 
-    Attention is measured but never chosen.
+    Texts are measured in blocks until the choice is settled or none is left; the model is
+    shuffled for the first block only. Attention is measured but never chosen.
     """
     listener = progress or Silence()
     listener.start("measuring explanations", None, "steps")
-    found = measure(subject, questions, methods, seed, listener)
-    alike = likeness(subject, questions, found.told, methods, seed)
-    return decide(found, methods, alike, seed)
+    found: Measured | None = None
+    alike: dict[str, float] = {}
+    for start in range(0, len(questions), BLOCK):
+        block = questions[start : start + BLOCK]
+        part = measure(subject, block, methods, derive(seed, "block", start), listener)
+        if found is None:
+            alike = likeness(subject, block, part.told, methods, seed)
+        found = part if found is None else found.joined(part)
+        verdict = decide(found, methods, alike, seed)
+        if settled(found, verdict, methods, seed):
+            break
+    return verdict
+
+
+def settled(
+    found: Measured, verdict: Verdict, methods: Mapping[str, Attributor], seed: int
+) -> bool:
+    """Whether more texts could hardly lead to a choice that is much more faithful."""
+    if not verdict.passed:
+        return False
+    weights = resamples(len(found.before), seed)
+    rivals = [n for n, one in methods.items() if not isinstance(one, SHOWN)]
+    best = np.max([found.overall(n, weights) for n in rivals if n not in verdict.failed], axis=0)
+    room = found.overall(verdict.chosen, weights) - ENOUGH * best
+    return bool(np.quantile(room, 1 - SURE) >= 0)
 
 
 def decide(
@@ -91,8 +123,7 @@ def decide(
     """The verdict on what was measured."""
     faith = {name: found.faith(name, seed) for name in methods}
     failed = {name: _failed(faith[name], alike[name]) for name in methods}
-    shown = (AttentionRollout, RawAttention)
-    fit = [n for n in methods if not isinstance(methods[n], shown)]
+    fit = [n for n in methods if not isinstance(methods[n], SHOWN)]
     passing = [n for n in fit if not failed[n]]
     best = max(passing or fit, key=lambda n: faith[n].overall.value)
     chosen = best
