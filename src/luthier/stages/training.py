@@ -97,7 +97,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     if private is not None:
         batches, rule = private.batches, private.rule
         put_names(shop, exam)
-    step = Step(change.objective(hardened(shop, progress)), rule, descent(shop))
+    step = Step(hardened(shop, progress), rule, descent(shop))
     state = TrainingState.begin(
         shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout, world
     )
