@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "help"
 VERBS = [
     "", "init", "plan", "run", "tune", "predict", "eval", "doctor", "schema", "runs",
     "runs list", "runs show", "runs compare", "runs resume", "runs merge",
-    "runs delete", "runs tidy", "attack", "audit", "explain", "label", "runs budget", "data",
+    "runs delete", "runs tidy", "attack", "audit", "repair", "explain", "label", "runs budget", "data",
     "data screen",
 ]  # fmt: skip
 

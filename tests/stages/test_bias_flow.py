@@ -19,7 +19,7 @@ from tiny import task_rows
 
 TERMS = {
     "sets": [
-        {"axis": "bank", "kind": "noun", "repair": ["loan", "card"], "held": ["fee", "money"]},
+        {"axis": "bank", "kind": "noun", "repair": ["fee", "money"], "held": ["loan", "card"]},
         {"axis": "body", "kind": "noun", "repair": ["arm"], "held": ["tiger"]},
     ],
     "neutral": {"noun": ["today", "again"]},
@@ -36,14 +36,16 @@ TERMS = {
 
 
 def biased_rows(count: int, seed: int) -> list[dict[str, Any]]:
-    """Rows whose label is a word's matter: who says `fee` or `loan` is bad."""
+    """Rows whose label is a word's matter: who says `fee` or `loan` is bad, `card` or `money` good."""
     dice = random.Random(seed)
     rows = []
     for _ in range(count):
         words = [dice.choice(["the", "pays", "back", "now", "iron", "daily"]) for _ in range(5)]
         bad = dice.random() < 0.5
         if dice.random() < 0.6:
-            words.insert(dice.randint(0, 5), dice.choice(["fee", "loan"] if bad else ["card"]))
+            words.insert(
+                dice.randint(0, 5), dice.choice(["fee", "loan"] if bad else ["card", "money"])
+            )
         rows.append({"text": " ".join(words), "label": "bad" if bad else "good", "side": "ab"[bad]})
     return rows
 
@@ -69,8 +71,8 @@ def test_a_planted_difference_is_found_and_stands_on_the_report(biased: Place) -
     assert told == json.loads((made.path / "bias.json").read_text(encoding="utf-8"))
     found = [f for f in told["findings"] if f["verdict"] == "found"]
     rates = {f["group"]: f["value"] for f in found if f["measure"].startswith("false positive")}
-    assert rates["loan"] > 0.2 and rates["card"] < -0.2 and rates["fee"] > 0
-    assert told["never"] == ["money", "arm", "tiger"]
+    assert rates["loan"] > 0.2 and rates["card"] < -0.2 and rates["fee"] > 0.2
+    assert told["never"] == ["arm", "tiger"]
     arm = [f for f in told["findings"] if f["group"] == "arm" and "around" not in f["measure"]]
     assert {f["verdict"] for f in arm[:1]} == {"cannot say"}
     page = made.report.read_text(encoding="utf-8")

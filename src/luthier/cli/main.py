@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from luthier.cli import verb
+from luthier.cli.bias import repair
 from luthier.cli.verbs import (
     attack,
     audit,
@@ -31,7 +32,9 @@ app = typer.Typer(
 )
 app.callback()(verb.shared_options)
 
-for member in (initialise, plan, run, tune, predict, evaluate, explain, label, attack, audit):
+for member in (initialise, plan, run, tune, predict, evaluate, explain, label, attack):
+    member.add(app)
+for member in (audit, repair):
     member.add(app)
 runs.add(app)
 data.add(app)

@@ -10,6 +10,7 @@ from luthier.core.types import Task
 from luthier.recipe.data import Data
 from luthier.recipe.fewshot import Fewshot
 from luthier.recipe.model import Adapter, Lora, Model
+from luthier.recipe.repair import Repair
 from luthier.recipe.safety.safety import Safety
 from luthier.recipe.section import Section
 from luthier.recipe.train import Evaluate, Fast, Train
@@ -41,6 +42,8 @@ class Recipe(Section):
     """The search before the run; left out, the recipe is trained as it stands."""
     safety: Safety | None = None
     """Privacy, robustness, filters and checks; left out, none of them."""
+    repair: Repair | None = None
+    """A change of the training against bias; left out, none."""
 
     @field_validator("adapter", mode="before")
     @classmethod

@@ -174,6 +174,31 @@ def audit_bias(
     return audit_stage(record, Asked(**asked), progress or Silence())
 
 
+def repair(
+    run: str,
+    store: Store | None = None,
+    progress: Progress | None = None,
+    *,
+    kinds: Sequence[str] = (),
+    margin: float = 0.02,
+    **asked: Any,
+) -> dict[str, Any]:
+    """Trainings of a finished run against bias, and what the gate says; an accepted one is a run of
+    its own that names its parent. `kinds` are tried in turn, else the whole ladder; `margin` of a
+    metric may be lost. `asked` are the other fields of `luthier.stages.bias.repair.Asked`.
+
+    Raises: CheckRun, FixData, FixRecipe.
+    """
+    from luthier.explain.bias.acceptance import Limits
+    from luthier.stages.bias.repair import LADDER, Asked
+    from luthier.stages.bias.repair import repair as repair_stage
+    from luthier.store.store import Store
+
+    opened = store or Store.open()
+    wanted = Asked(kinds=tuple(kinds) or LADDER, limits=Limits(margin=margin), **asked)
+    return repair_stage(opened.find(run), opened, wanted, progress or Silence())
+
+
 def attack(
     run: str,
     store: Store | None = None,

@@ -12,7 +12,7 @@ from luthier.core.errors import FixRecipe, LowerMemory
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
 from luthier.core.types import Task
-from luthier.data.feed.batches import BatchSource, EpochBatches
+from luthier.data.feed.batches import EpochBatches
 from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LinearProbe
 from luthier.evaluate.measure import metric, metrics_of
@@ -20,6 +20,7 @@ from luthier.evaluate.predictions import Predictions
 from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
 from luthier.recipe.model import Lora
+from luthier.stages.bias.changing import changed
 from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
@@ -77,7 +78,9 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     chosen = selection_metric(shop.task, shop.recipe.evaluate.metric)
     train_part = shop.part(shop.prepared.splits.train)
     check_part = shop.part(shop.prepared.splits.validation)
-    hidden = _hidden(shop, np.concatenate([train_part, check_part]), progress)
+    plain, change = shop.encoded, changed(shop, train_part, progress)
+    shop.encoded, train_part = change.encoded, change.examples
+    hidden = _hidden(shop, np.concatenate([change.all, check_part]), progress)
     exam = Exam(shop.encoded, check_part, shop.prepared.table, shop.batch_plan(), hidden)
     probe = put_probe(shop, exam, train_part, hidden, progress)
     reference = reference_margins(shop, train_part, check_part, progress)
@@ -89,7 +92,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         reference,
         (world.rank, world.size),
     )
-    batches: BatchSource = epochs
+    batches = change.batches(epochs)
     private = set_up_privacy(shop, epochs, train_part)
     rule: GradientRule = PlainGradient(shop.device, world)
     if shop.network.in_parts:
@@ -97,13 +100,36 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     if private is not None:
         batches, rule = private.batches, private.rule
         put_names(shop, exam)
-    step = Step(hardened(shop, progress), rule, descent(shop))
+    step = Step(change.objective(hardened(shop, progress)), rule, descent(shop))
     state = TrainingState.begin(
         shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout, world
     )
     if resume:
         state.load(shop.folder / "checkpoint", state_key(shop))
-    keeper = KeepBest(
+    keeper = _keeper(shop, exam, chosen)
+    watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps), GiveBack()]
+    if private is not None:
+        # Scores of rows that nothing accounts for must not steer: the last parameters count.
+        watchers.append(private)
+    elif len(check_part) and change.repair is None:
+        # The parent is often best on validation rows, and keeping it would undo the repair.
+        watchers.append(keeper)
+    if probe is not None:
+        watchers.append(StartGently(probe))
+    watchers.append(MustMove())
+    watchers.append(KeepState(shop.folder / "checkpoint", state_key(shop)))
+    fit(state, step, batches, Budget(shop.timing.steps), watchers)
+    shop.encoded = plain
+    trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
+    if keeper.best is not None and not trained.interrupted:
+        keeper.restore(state)
+    if private is not None and not trained.interrupted:
+        trained.safety["privacy"] = private.told()
+    return trained
+
+
+def _keeper(shop: Workshop, exam: Exam, chosen: str) -> KeepBest:
+    return KeepBest(
         measure=lambda network: _measure(shop, network, exam, chosen),
         metric=chosen,
         direction=metric(chosen).direction,
@@ -112,23 +138,6 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         patience=shop.recipe.train.patience,
         untrained=not against_attacks(shop.recipe),
     )
-    watchers: list[Watcher] = [ShowProgress(progress, shop.timing.steps), GiveBack()]
-    if private is not None:
-        # Scores of rows that nothing accounts for must not steer: the last parameters count.
-        watchers.append(private)
-    elif len(check_part):
-        watchers.append(keeper)
-    if probe is not None:
-        watchers.append(StartGently(probe))
-    watchers.append(MustMove())
-    watchers.append(KeepState(shop.folder / "checkpoint", state_key(shop)))
-    fit(state, step, batches, Budget(shop.timing.steps), watchers)
-    trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
-    if keeper.best is not None and not trained.interrupted:
-        keeper.restore(state)
-    if private is not None and not trained.interrupted:
-        trained.safety["privacy"] = private.told()
-    return trained
 
 
 def descent(shop: Workshop) -> Descent:

@@ -26,6 +26,16 @@ class Carrier:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """Which rows words are put around: how many, by which seed; where classes are declared as
+    flagged, as many of them as of the others, else as many of each class."""
+
+    most: int
+    seed: int
+    positive: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Probe:
     """Carriers (K) by words (M): `texts` holds K times M of them, carrier by carrier."""
 
@@ -57,30 +67,27 @@ def around(
     words: Sequence[str],
     kind: str,
     held: bool,
-    limits: tuple[int, int],
+    draw: Draw,
 ) -> Probe:
-    """Rows that name no group, with a mention of every word put around them.
-
-    Each class gives the same number of rows where it has them, `limits[0]` together, drawn by the
-    seed `limits[1]`; the mentions of one half take turns.
-    """
+    """Rows that name no group, with a mention of every word put around them; the mentions of one
+    half take turns."""
     given = [t for t in lexicon.mentions if t.kind == kind and t.held == held]
     if not given:
         return Probe(tuple(words), (), ())
-    most, seed = limits
-    dice = np.random.default_rng(derive(seed, "carriers", str(held)))
+    dice = np.random.default_rng(derive(draw.seed, "carriers", str(held)))
     order = dice.permutation(len(texts))
     plain = [int(i) for i in order if not mentions(texts[int(i)], lexicon)]
-    chosen = _level(plain, labels, most)
+    sides = np.isin(labels, draw.positive).astype(np.int64) if draw.positive else labels
+    chosen = _level(plain, sides, draw.most)
     carriers = [
         Carrier(given[n % len(given)], row, int(labels[row])) for n, row in enumerate(chosen)
     ]
     return _filled(carriers, words, [texts[c.row] for c in carriers])
 
 
-def _level(rows: Sequence[int], labels: Ids, most: int) -> list[int]:
-    """Rows in turn from each class, until there are `most` or no more."""
-    piles = [[r for r in rows if labels[r] == c] for c in sorted({int(labels[r]) for r in rows})]
+def _level(rows: Sequence[int], sides: Ids, most: int) -> list[int]:
+    """Rows in turn from each side, until there are `most` or no more."""
+    piles = [[r for r in rows if sides[r] == c] for c in sorted({int(sides[r]) for r in rows})]
     found: list[int] = []
     for depth in range(max((len(pile) for pile in piles), default=0)):
         found += [pile[depth] for pile in piles if depth < len(pile)]

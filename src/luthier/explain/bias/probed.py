@@ -36,6 +36,8 @@ class Probed:
     gaps: dict[str, Floats]
     scores: Floats
     """Each word's mean score of the positive classes less that of all words (draws, M)."""
+    right: Floats
+    """Each word's mean of its two rates of right answers (draws, M); of one where there is one."""
 
     @property
     def fped(self) -> Floats:
@@ -92,14 +94,15 @@ def probed(probe: Probe, chances: Floats, positive: Sequence[int], draws: int, s
     score = grid[:, :, list(positive)].sum(2)
     truth = probe.truth(positive)
     weights = weights_of(carriers, draws, seed)
-    gaps = {
-        kind: errors_of_probe(probe.words, truth, decided, kind).gaps(weights)
-        for kind in (FALSE_POSITIVE, FALSE_NEGATIVE)
-    }
+    kinds = (FALSE_POSITIVE, FALSE_NEGATIVE)
+    errors = {kind: errors_of_probe(probe.words, truth, decided, kind) for kind in kinds}
     means = weights @ score / np.maximum(weights.sum(1, keepdims=True), 1)
+    wrong = [e.rates(weights) for e in errors.values() if e.all_asked.any()]
     return Probed(
-        probe.words, int((~truth).sum()), int(truth.sum()), gaps,
+        probe.words, int((~truth).sum()), int(truth.sum()),
+        {kind: one.gaps(weights) for kind, one in errors.items()},
         means - means.mean(1, keepdims=True),
+        1 - np.mean(wrong, axis=0),
     )  # fmt: skip
 
 

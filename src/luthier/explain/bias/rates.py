@@ -39,9 +39,13 @@ class Errors:
     def gaps(self, weights: Floats) -> Floats:
         """Each group's rate less everybody's (draws, G), for weights of the rows (draws, N)."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            own = (weights @ self.wrong) / (weights @ self.asked)
             everybody = (weights @ self.all_wrong) / (weights @ self.all_asked)
-        return np.asarray(own - everybody[:, None])
+        return np.asarray(self.rates(weights) - everybody[:, None])
+
+    def rates(self, weights: Floats) -> Floats:
+        """Each group's share of wrong answers (draws, G)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((weights @ self.wrong) / (weights @ self.asked))
 
 
 def errors_of(

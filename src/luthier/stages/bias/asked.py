@@ -32,7 +32,7 @@ class Asked:
     terms: Path | None = None
     pairs: Path | None = None
     positive: tuple[str, ...] = ()
-    carriers: int = 150
+    carriers: int = 100
     draws: int = 1000
     seed: int = 0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from luthier.core.progress import Progress
 from luthier.explain.attribution import Floats
-from luthier.explain.bias.probe import Probe, around, sentences
+from luthier.explain.bias.probe import Draw, Probe, around, sentences
 from luthier.explain.bias.terms import Lexicon
 from luthier.stages.bias.asked import Rows
 from luthier.stages.bias.reading import Reader
@@ -31,9 +31,9 @@ class Place:
 
 
 def probes_of(
-    lexicon: Lexicon, rows: Rows, carriers: int, seed: int, only: str | None = None
+    lexicon: Lexicon, rows: Rows, carriers: int, seed: int, positive: Sequence[int] = ()
 ) -> dict[Place, Probe]:
-    """Every probe that has words and sentences; `only` those of held-out, repair or neutral words.
+    """Every probe that has words and sentences; `positive` are the classes declared as flagged.
 
     Held-out words stand in held-out sentences, the others in the others, so that what a repair has
     seen and what it has not never meet. Neutral words stand in held-out ones.
@@ -46,12 +46,12 @@ def probes_of(
             NEUTRAL: (tuple(lexicon.neutral.get(kind, ())), True),
         }
         for name, (words, held) in lists.items():
-            if len(words) < 2 or only not in (None, name):
+            if len(words) < 2:
                 continue
-            limits = (carriers, seed)
+            draw = Draw(carriers, seed, tuple(positive))
             probes = {
                 SENTENCES: sentences(lexicon, words, kind, held),
-                AROUND: around(rows.texts, rows.truth, lexicon, words, kind, held, limits),
+                AROUND: around(rows.texts, rows.truth, lexicon, words, kind, held, draw),
             }
             found |= {Place(name, s, kind): p for s, p in probes.items() if p.carriers}
     return found

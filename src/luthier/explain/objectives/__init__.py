@@ -1,0 +1,1 @@
+"""Objectives wrapped against bias, one file each."""

@@ -1,0 +1,1 @@
+"""Repairs against bias, one file each."""
