@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "training"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
+import rationales  # noqa: E402
 from ledger import keep_results  # noqa: E402
 
 QUESTION = "How fast are explanations, and how faithful is the method that is chosen?"
@@ -281,7 +282,16 @@ def main() -> None:
     command = "python bench/explain/run.py"
     if given.sets != list(SETS):
         command += " --sets " + " ".join(given.sets)
-    keep_results(HERE, QUESTION, command, rows_of(found))
+    rows = rows_of(found)
+    chosen = {one["set"]: one["chosen"] for one in found}
+    if rationales.SET in chosen:
+        kept = WORK / "rationales.json"
+        if not kept.exists():
+            marked = rationales.measure(DATA, tuned)
+            kept.write_text(json.dumps(marked, indent=1), encoding="utf-8")
+        marked = json.loads(kept.read_text(encoding="utf-8"))
+        rows += rationales.rows(marked, chosen[rationales.SET])
+    keep_results(HERE, QUESTION, command, rows)
 
 
 if __name__ == "__main__":
