@@ -44,8 +44,8 @@ class Table:
     def __init__(self, again: bool, dry: bool) -> None:
         self._again, self._dry = again, dry
         known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
-        for beside in ("accounting", "ledger"):
-            # Lines that accounting.py and ledger.py measured.
+        for beside in ("accounting", "ledger", "accuracy"):
+            # Lines that accounting.py, ledger.py and accuracy.py measured.
             file = HERE / f"{beside}.json"
             fresh = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
             keys = {(r["what"], r["peer"]) for r in fresh}
