@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from luthier.data.feed.batches import BatchPlan
+from luthier.data.feed.ragged import Ragged
+from luthier.fewshot.tuning.batches import ClassBatches, labelled
 
 TIMED = ("banking77", "8", 0)
 """Set, budget and draw at which seconds are compared."""
@@ -19,7 +24,8 @@ def lines(work: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for peer, said in (("setfit", "SetFit 1.2"), ("trainer", "Trainer, all parameters")):
         found += _apart(_pairs(theirs, tuned, plain, peer), said)
-    return [*found, *_seconds(theirs, tuned), *_tenth(theirs, tuned, plain), *_tuning(tuned, plain)]
+    found += [*_seconds(theirs, tuned), *_tenth(theirs, tuned, plain), *_tuning(tuned, plain)]
+    return [*found, memory()]
 
 
 def _cells(folder: Path) -> dict[str, dict[str, Any]]:
@@ -139,6 +145,25 @@ def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]
     tried = sum(any(d["gain"] for d in cell["decisions"]) for cell in tuned.values())
     taken = sum(cell["rung"] == "tuned" for cell in tuned.values())
     return [_row("cells in which tuning was tried, and taken (theirs)", "—", tried, taken), *told]
+
+
+def memory() -> dict[str, Any]:
+    """Peak bytes of making an epoch's batches for 10,000 rows over those for 5,000."""
+    peaks = [_peak(rows) for rows in (10_000, 5_000)]
+    ratio = peaks[0] / peaks[1]
+    what = "MB to draw the batches of an epoch, 10,000 rows against 5,000 (theirs)"
+    told = {"ratio": round(ratio, 2), "must": "at most 2.2x (linear)", "met": ratio <= 2.2}
+    return _row(what, "itself", peaks[0] / 1e6, peaks[1] / 1e6, **told)
+
+
+def _peak(rows: int) -> int:
+    truth = np.arange(rows) % 77
+    encoded = labelled(Ragged.pack([[1, 2, 3]] * rows, "int32"), truth, np.ones(rows))
+    tracemalloc.start()
+    ClassBatches(encoded, BatchPlan(32, 0, 0)).at(0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
 
 
 def _ends(apart: np.ndarray) -> list[float] | None:
