@@ -90,6 +90,15 @@ def test_what_cannot_be_said_of_rows_is_refused(place: Place) -> None:
         api.mislabelled(other.run, place.store)
 
 
+def test_a_private_run_is_told_with_a_warning_and_not_trained_again(place: Place) -> None:
+    private = {"epsilon": 8.0, "batch_size": 16, "force": True}
+    result = place.run({"safety.privacy": private, "train.learning_rate": None})
+    told = answered(place, result.run)
+    assert any("differential privacy" in str(note) for note in told["notes"])  # type: ignore[attr-defined]
+    with pytest.raises(CheckRun, match="nothing counts"):
+        answered(place, result.run, verify=True)
+
+
 def test_removal_is_tried_and_its_words_follow_it(place: Place) -> None:
     result = place.run({"train.max_steps": 6})
     (one,) = answered(place, result.run, verify=True)["explanations"]  # type: ignore[misc]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.core.errors import FixData
+from luthier.core.errors import CheckRun, FixData
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.explain.attribution import Question
@@ -27,10 +27,15 @@ from luthier.store.store import RunRecord
 
 def refuse_rows(record: RunRecord, tuned: Tuned, asked: Asked, answers: int) -> None:
     """Raises: FixRecipe for an unknown way to score rows, CheckRun for a task whose rows cannot be
-    told, FixData for --verify of several answers."""
+    told or --verify of a private run, FixData for --verify of several answers."""
     influence_of(asked.by)
     if asked.learned_from:
         refuse_task(record.id, tuned.task)
+    if asked.verify and tuned.recipe.safety is not None and tuned.recipe.safety.privacy is not None:
+        raise CheckRun(
+            "--verify", f"run {record.id} was trained under differential privacy", "other runs, as "
+            "training again would spend privacy that nothing counts",
+        )  # fmt: skip
     if asked.verify and answers != 1:
         raise FixData(
             "--verify", f"{answers} answers are explained", "one, as the model is trained again "
