@@ -49,7 +49,8 @@ def _judged(
 ) -> dict[str, bool]:
     found = judged(
         Seen({"held": before}, {}), Seen({"held": after}, {}),
-        [_moved("accuracy", 0.01, 0.001), _moved("macro_f1", quality, half)], _moved("ece", ece, 0.01), Limits(),
+        [_moved("accuracy", 0.01, 0.001), _moved("macro_f1", quality, half)],
+        _moved("ece", ece, 0.01), Limits(),
     )  # fmt: skip
     assert all(c.says for c in found)
     return {c.name: c.held for c in found}

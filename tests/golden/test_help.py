@@ -13,8 +13,8 @@ FOLDER = Path(__file__).parent / "help"
 VERBS = [
     "", "init", "plan", "run", "tune", "predict", "eval", "doctor", "schema", "runs",
     "runs list", "runs show", "runs compare", "runs resume", "runs merge",
-    "runs delete", "runs tidy", "attack", "audit", "repair", "explain", "label", "runs budget", "data",
-    "data screen",
+    "runs delete", "runs tidy", "attack", "audit", "repair", "explain", "label", "runs budget",
+    "data", "data screen",
 ]  # fmt: skip
 
 

@@ -36,7 +36,7 @@ TERMS = {
 
 
 def biased_rows(count: int, seed: int) -> list[dict[str, Any]]:
-    """Rows whose label is a word's matter: who says `fee` or `loan` is bad, `card` or `money` good."""
+    """Rows whose label is a word's matter: `fee` and `loan` are bad, `card` and `money` good."""
     dice = random.Random(seed)
     rows = []
     for _ in range(count):

@@ -11,8 +11,8 @@ from torch import nn
 
 from luthier.core.types import Task
 from luthier.models.adapters.full import HeadAlone
-from luthier.train.units.layout import layout_of
 from luthier.train.private.mechanism import Mechanism
+from luthier.train.units.layout import layout_of
 from luthier.train.units.passing import pass_through
 from luthier.train.units.watched import watched_layers
 from tiny import make_bench

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from luthier.core.errors import FixRecipe
 from luthier.data.feed.batch import Batch, LogicalBatch
 from luthier.models.network import Network
-from luthier.train.units.agree import check_sums
 from luthier.train.private.audit import Canaries
-from luthier.train.units.layout import layout_of
 from luthier.train.private.mechanism import Mechanism
+from luthier.train.step import Gradient, Objective
+from luthier.train.units.agree import check_sums
+from luthier.train.units.layout import layout_of
 from luthier.train.units.passing import pass_through
 from luthier.train.units.watched import Watched, watched_layers
-from luthier.train.step import Gradient, Objective
 from luthier.train.world import World
 
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from luthier.core.errors import FixRecipe
 from luthier.data.feed.batch import Batch
 from luthier.models.network import Network
+from luthier.train.step import Objective
 from luthier.train.units.layout import Layout
 from luthier.train.units.passing import pass_through
 from luthier.train.units.watched import Watched
-from luthier.train.step import Objective
 
 TOLERANCE = 2e-3
 """Largest relative difference that rounding is taken for."""

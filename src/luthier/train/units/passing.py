@@ -15,10 +15,10 @@ from luthier.core.errors import FixRecipe
 from luthier.data.feed.batch import Batch
 from luthier.models.adapters.fused import FusedLoraLinear
 from luthier.models.network import Network
+from luthier.train.step import Objective
 from luthier.train.units.layers import EmbeddingRule, LinearRule, products
 from luthier.train.units.layout import Layout
 from luthier.train.units.watched import Watched
-from luthier.train.step import Objective
 
 
 @dataclass
