@@ -69,8 +69,11 @@ def paired(
     names: Sequence[str] | None = None,
     draws: int = 1000,
     seed: int = 0,
+    level: float = 0.95,
 ) -> dict[str, Comparison]:
     """Base against tuned, resampling the same rows for both; metrics both have a value for.
+
+    `level` is that of the intervals; the lower end of one at 0.9 is a one-sided bound at 95 %.
 
     Means of zeros and ones are tested by McNemar's exact test, all others by the share of
     resampled differences on the other side of zero, two-sided, never below 2 / (draws + 1).
@@ -79,15 +82,17 @@ def paired(
     """
     _same_rows(base, tuned)
     return {
-        metric.name: _compare(metric, statistics, draws, seed)
+        metric.name: _compare(metric, statistics, draws, seed, level)
         for metric, statistics in _usable([base, tuned], names)
     }
 
 
-def _compare(metric: Metric, statistics: Sequence[Statistics], draws: int, seed: int) -> Comparison:
+def _compare(
+    metric: Metric, statistics: Sequence[Statistics], draws: int, seed: int, level: float
+) -> Comparison:
     first, second = (_point(metric, s) for s in statistics)
     old, new = _resampled(metric, statistics, draws, seed)
-    difference = _interval(second - first, new - old, 0.95)
+    difference = _interval(second - first, new - old, level)
     pairs = _counted(metric, statistics)
     if pairs is not None:
         return Comparison(metric.name, first, second, difference, _mcnemar(*pairs), "McNemar exact")

@@ -110,6 +110,7 @@ def of_seeds(each: Sequence[Sequence[Condition]]) -> list[Condition]:
 
 
 def _quality(quality: Comparison, limits: Limits) -> Condition:
+    """Non-inferiority: the one-sided 95 % bound, which is the lower end of an interval at 0.9."""
     gap = quality.difference
     says = (
         f"{quality.metric} moved by {100 * gap.value:+.1f} points ({100 * gap.low:+.1f} to "
