@@ -1,7 +1,7 @@
 """What privacy costs in accuracy, beside Opacus at the same epsilon, updates and model.
 
     python bench/privacy/accuracy.py            # every run that is missing, then accuracy.json
-    python bench/privacy/accuracy.py --only sms_spam
+    python bench/privacy/accuracy.py --only sms_spam-2000
     python bench/privacy/accuracy.py --quick    # few rows and updates; keeps nothing
 
 Each run's accuracy is kept in work/accuracy as soon as it is known. Data sets lie in
@@ -24,10 +24,18 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 PEERS = Path(os.environ.get("LUTHIER_PEERS", HERE / ".env"))
 WORK, KEPT = HERE / "work" / "accuracy", HERE / "accuracy.json"
-SETS = ("sms_spam", "twitter_financial_sentiment", "snips", "banking77")
+SETS = (
+    ("sms_spam", 2_000),
+    ("twitter_financial_sentiment", 2_000),
+    ("twitter_financial_sentiment", 8_000),
+    ("snips", 2_000),
+    ("banking77", 2_000),
+    ("banking77", 8_000),
+)
 REPORTED = ("banking77",)
 """Sets whose gap has no bound."""
-ROWS, TEST = 2_000, 1_000
+PEERS_UP_TO, TEST = 2_000, 1_000
+"""Training rows up to which the peer runs too, and test rows."""
 MODEL = ("adapter.top_layers=2", "adapter.rank=16")
 OURS: dict[str, tuple[str, ...]] = {
     "plain": (),
@@ -42,18 +50,19 @@ def main() -> None:
     """Runs what is missing and writes the lines."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", choices=SETS)
+    parser.add_argument("--only", choices=[f"{name}-{rows}" for name, rows in SETS])
     given = parser.parse_args()
-    for name in (given.only,) if given.only else SETS[:1] if given.quick else SETS:
-        folder = WORK / ("quick" if given.quick else name)
-        place = rows_of(name, 256 if given.quick else ROWS, folder)
+    chosen = [one for one in SETS if given.only in (None, f"{one[0]}-{one[1]}")]
+    for name, rows in SETS[:1] if given.quick else chosen:
+        folder = WORK / ("quick" if given.quick else f"{name}-{rows}")
+        place = rows_of(name, 256 if given.quick else rows, folder)
         for label, changes in OURS.items():
             force = ("safety.privacy.force=true",) if changes and given.quick else ()
             known(place, label, partial(ours, place, changes + force), given.quick)
-        for rate in RATES:
+        for rate in RATES if rows <= PEERS_UP_TO else ():
             known(place, f"Opacus {rate:g}", partial(theirs, place, rate), given.quick)
     if not given.quick:
-        told = [line for name in SETS for line in lines(name)]
+        told = [line for name, rows in SETS for line in lines(name, rows)]
         KEPT.write_text(json.dumps({"rows": told}, indent=1) + "\n", encoding="utf-8")
 
 
@@ -117,21 +126,22 @@ def theirs(place: Path, rate: float) -> float | None:
     return float(json.loads(done.stdout.strip().splitlines()[-1])["accuracy"])
 
 
-def lines(name: str) -> list[dict[str, Any]]:
+def lines(name: str, trained: int) -> list[dict[str, Any]]:
     """The lines of a set whose runs are all there."""
-    file = WORK / name / "accuracies.json"
+    place = WORK / f"{name}-{trained}"
+    file = place / "accuracies.json"
     found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if not set(OURS) <= set(found):
         return []
-    rows = len((WORK / name / "test.jsonl").read_text(encoding="utf-8").splitlines())
+    rows = len((place / "test.jsonl").read_text(encoding="utf-8").splitlines())
     made = []
     for epsilon, bound, aim in ((8, 0.025, 0.015), (3, None, 0.03)):
         private = found[f"epsilon {epsilon}"]
         gap, ends = difference(found["plain"], private, rows)
         free = name in REPORTED or bound is None
         made.append({
-            "what": f"test accuracy lost to privacy at epsilon {epsilon}, {name}, {ROWS} training "
-            "rows, LoRA r=16 on the top 2 layers of MiniLM",
+            "what": f"test accuracy lost to privacy at epsilon {epsilon}, {name}, {trained} "
+            "training rows, LoRA r=16 on the top 2 layers of MiniLM",
             "peer": "ours without privacy", "ours": private, "theirs": found["plain"],
             "ratio": round(gap, 4), "interval": ends,
             "must": "—" if free else f"at most {bound} lost",
@@ -143,8 +153,8 @@ def lines(name: str) -> list[dict[str, Any]]:
         best = max(float(p) for p in peers if p is not None)
         ahead, ends = difference(found["epsilon 8"], best, rows)
         made.append({
-            "what": f"test accuracy at epsilon 8, {name}, {ROWS} training rows, LoRA r=16 on the "
-            "top 2 layers of MiniLM, same passes and batch",
+            "what": f"test accuracy at epsilon 8, {name}, {trained} training rows, LoRA r=16 on "
+            "the top 2 layers of MiniLM, same passes and batch",
             "peer": "Opacus 1.6, the better of two rates", "ours": found["epsilon 8"],
             "theirs": best, "ratio": round(found["epsilon 8"] / best, 4), "interval": ends,
             "must": "never below beyond the interval of the difference", "aim": "above",

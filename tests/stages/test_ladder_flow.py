@@ -194,13 +194,10 @@ def test_a_class_that_only_the_test_has_is_known_by_its_name_and_counts(place: P
     assert again["rows"] == 15
 
 
-def test_an_ordinary_run_counts_rows_of_classes_it_never_saw_as_errors(place: Place) -> None:
+def test_an_ordinary_run_refuses_classes_that_only_the_test_has(place: Place) -> None:
     rows = [row for row in made(12) if row["label"] != "travel"]
-    content = {"fewshot.enabled": "off", "train.epochs": 1}
-    result, record = run(place, rows, content, test=made(5, 100))
-    assert result.metrics["tuned"]["accuracy"] <= 2 / 3
-    notes = json.loads((record.path / "plan.json").read_text(encoding="utf-8"))["notes"]
-    assert any("can't be answered" in note and "travel" in note for note in notes)
+    with pytest.raises(FixData, match=r"travel.*fewshot.enabled: on"):
+        run(place, rows, {"fewshot.enabled": "off", "train.epochs": 1}, test=made(5, 100))
 
 
 def test_rows_labelled_by_rules_are_in_no_number_of_rows_held_out(place: Place) -> None:

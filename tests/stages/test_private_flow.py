@@ -11,8 +11,10 @@ from stage_place import Place, write_rows
 
 from luthier.core.errors import FixData, FixRecipe, ResumeLater
 from luthier.core.progress import Silence
+from luthier.core.types import Task
 from luthier.privacy.ledger import Ledger, ledger_path
 from luthier.stages import api
+from tiny import task_rows
 
 PRIVATE: dict[str, Any] = {
     "safety.privacy": {"epsilon": 8.0, "batch_size": 16, "force": True},
@@ -44,18 +46,25 @@ def test_a_private_run_tells_what_it_promises(place: Place) -> None:
 
 
 def test_a_private_classifier_begins_at_the_names_of_its_labels(place: Place) -> None:
+    names = {"a": "loan", "b": "late fee", "c": "money"}
+    for part, count in (("train", 48), ("test", 24)):
+        rows = task_rows(Task.CLASSIFY, count, seed=count)
+        named = [row | {"label": names[row["label"]]} for row in rows]
+        write_rows(place.folder / f"{part}.jsonl", named)
     place.run(PRIVATE | {"train.learning_rate": 1e-9})
     metrics = json.loads((place.store.find("last").path / "metrics.json").read_text("utf-8"))
-    names = metrics["base"]
-    assert metrics["tuned"]["accuracy"] == names["accuracy"]
-    assert metrics["tuned"]["log_loss"] != names["log_loss"], "training begins warmer"
+    assert metrics["tuned"]["accuracy"] == metrics["base"]["accuracy"]
+    assert metrics["tuned"]["log_loss"] != metrics["base"]["log_loss"], "training begins warmer"
 
 
 def test_the_plan_knows_the_private_batch(place: Place) -> None:
     plan = api.plan(place.recipe(PRIVATE | {"train.max_steps": None}), place.folder)
     train = plan.as_dict()["recipe"]["train"]
     assert (train["batch_size"], train["optimizer"]["clip_norm"]) == (16, None)
-    assert train["head_rate"] == 20
+    assert train["head_rate"] == 20, "the rate of this recipe is given"
+    free = api.plan(place.recipe(PRIVATE | {"train.learning_rate": None}), place.folder)
+    chosen = free.as_dict()["recipe"]["train"]
+    assert chosen["head_rate"] * chosen["learning_rate"] == pytest.approx(0.02, rel=1e-2)
     own = api.plan(place.recipe(PRIVATE | {"train.head_rate": 1.0}), place.folder)
     assert own.as_dict()["recipe"]["train"]["head_rate"] == 1
 

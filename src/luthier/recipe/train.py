@@ -51,8 +51,8 @@ class Train(Section):
     learning_rate: Literal["auto"] | float = "auto"
     """Highest learning rate; `auto` is computed from adapter, width and batch."""
     head_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = "auto"
-    """Learning rate of a new output layer as a multiple of `learning_rate`; `auto` is 1, and 20
-    in private runs."""
+    """Learning rate of a new output layer as a multiple of `learning_rate`; `auto` is 1; in
+    private runs it makes 0.02 of it, or 20 where `learning_rate` is given."""
     schedule: Schedule = Schedule()
     """The learning rate over the steps."""
     optimizer: Optimizer = Optimizer()

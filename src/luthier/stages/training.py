@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         rule = ShardedGradient(world, shop.device)
     if private is not None:
         batches, rule = private.batches, private.rule
-        put_names(shop, exam)
+        private.first = partial(put_names, shop, exam)
     step = Step(change.objective(hardened(shop, progress)), rule, descent(shop))
     state = TrainingState.begin(
         shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout, world

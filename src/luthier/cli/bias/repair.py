@@ -25,7 +25,10 @@ def repair(
         list[str] | None,
         typer.Option(metavar="NAME", help="pair, augment, reweigh or robust; several, in turn."),
     ] = None,
-    strength: Annotated[float, typer.Option(min=0.001, help="How much the change counts.")] = 0.3,
+    strength: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="How much the change counts; else what suits its kind."),
+    ] = None,
     margin: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="The metric may surely not lose more.")
     ] = 0.02,

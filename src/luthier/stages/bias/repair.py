@@ -34,6 +34,8 @@ from luthier.store.store import RunRecord, Store
 FILE = "repair.json"
 LADDER = ("pair", "augment", "reweigh", "robust")
 SEEDS = 3
+STRENGTHS = {"pair": 0.03}
+"""Where no strength is asked for: pairs at 0.3 and 0.1 cost rare classes more than bias needs."""
 SHARE, RATE = 0.1, 0.3
 """Of the parent's updates and learning rate: a repair goes on from its weights."""
 
@@ -43,7 +45,8 @@ class Asked:
     """Which repairs are tried in turn, how strongly, and what the gate asks."""
 
     kinds: tuple[str, ...] = LADDER
-    strength: float = 0.3
+    strength: float | None = None
+    """How much a change counts; None takes what each kind has."""
     terms: Path | None = None
     positive: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
@@ -218,7 +221,7 @@ def repaired(record: RunRecord, recipe: Recipe, rows: int, kind: str, asked: Ask
     change = Repair.model_validate(
         {
             "kind": kind,
-            "strength": asked.strength,
+            "strength": asked.strength or STRENGTHS.get(kind, 0.3),
             "parent": str(record.path),
             "terms": None if asked.terms is None else str(asked.terms.resolve()),
         }

@@ -42,7 +42,8 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     """
     wish = recipe.fewshot.enabled
     if wish == "off" or (wish == "auto" and not _few(recipe, prepared)):
-        return _with(recipe, enabled="off"), _with_bare(prepared, "can't be answered")
+        _refuse_bare(prepared)
+        return _with(recipe, enabled="off"), prepared
     refuse(recipe, prepared.task)
     names = declared(recipe.fewshot, prepared)
     recipe = _with(recipe, enabled="on").model_copy(
@@ -51,7 +52,7 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     rows = len(prepared.splits.train) + len(prepared.splits.validation)
     told = f"{rows} labelled rows of {len(names)} classes: the few-shot ladder is taken"
     prepared = replace(prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, told))
-    return recipe, _with_bare(prepared, "are known by their names or descriptions alone")
+    return recipe, _with_bare(prepared)
 
 
 def refuse(recipe: Recipe, task: Task) -> None:
@@ -138,17 +139,40 @@ def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
     return names
 
 
-def _with_bare(prepared: Prepared, what: str) -> Prepared:
-    """With a note of the classes that have no row outside the test part; their test rows count."""
+def _bare(prepared: Prepared) -> list[str]:
+    """Classes without a row outside the test part."""
     if prepared.task is not Task.CLASSIFY:
-        return prepared
+        return []
     counts = _counts(prepared)
-    bare = [name for name in prepared.facts.labels.names if name not in counts]
+    return [name for name in prepared.facts.labels.names if name not in counts]
+
+
+def _refuse_bare(prepared: Prepared) -> None:
+    bare = _bare(prepared)
+    if bare:
+        raise FixData(
+            "the test rows",
+            f"labels that no training row has: {_named(bare)}",
+            "labels of the training rows, where there is no few-shot ladder",
+            "add rows of these classes, take theirs out of the test, or set fewshot.enabled: on",
+        )
+
+
+def _with_bare(prepared: Prepared) -> Prepared:
+    """With a note of such classes; their test rows count."""
+    bare = _bare(prepared)
     if not bare:
         return prepared
-    shown = ", ".join(bare[:8]) + (f" and {len(bare) - 8} more" if len(bare) > 8 else "")
-    note = f"classes without a labelled row {what}, and their test rows count: {shown}"
+    note = (
+        "classes without a labelled row are known by their names or descriptions alone, and their "
+        f"test rows count: {_named(bare)}"
+    )
     return replace(prepared, notes=(*prepared.notes, note))
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more
 
 
 def _says(words: str) -> bool:

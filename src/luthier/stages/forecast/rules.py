@@ -22,6 +22,8 @@ from luthier.stages.forecast.sharing import Crowd, shard_path
 from luthier.train.schedule import default_rate
 
 Choice = Literal["auto", "on", "off"]
+PRIVATE_RATE, PRIVATE_MULTIPLE = 0.02, 20.0
+"""The rate of a new output layer in a private run, and its multiple of a rate that was given."""
 PROCESS_BYTES = 540e6
 """What a process holds before it has any weights, libraries and tokens included."""
 WORKING = 2.0
@@ -126,13 +128,28 @@ def resolved(recipe: Recipe, task: Task, rows: int, body: Body, adapter: Adapter
     filled = {
         "learning_rate": float(f"{rate:.4g}"),
         "epochs": epochs,
-        "head_rate": 1.0 if train.head_rate == "auto" else train.head_rate,
+        "head_rate": _head_rate(recipe, rate),
     }
     update: dict[str, Any] = {"train": train.model_copy(update=filled), "task": task}
     if body.masked and recipe.evaluate.metric == "auto":
         metric = primary(task, masked=True)
         update["evaluate"] = recipe.evaluate.model_copy(update={"metric": metric})
     return recipe.model_copy(update=update)
+
+
+def _head_rate(recipe: Recipe, rate: float) -> float:
+    """The multiple of `rate` for a new output layer.
+
+    In a private run nothing may be fitted beforehand, so it has far to go, and the rate of an
+    adapter leaves it under way when the updates are spent.
+    """
+    given = recipe.train.head_rate
+    if given != "auto":
+        return given
+    if recipe.safety is None or recipe.safety.privacy is None:
+        return 1.0
+    own = recipe.train.learning_rate != "auto"
+    return PRIVATE_MULTIPLE if own else float(f"{PRIVATE_RATE / rate:.4g}")
 
 
 def default_epochs(task: Task, rows: int, batch_size: int) -> float:

@@ -13,9 +13,6 @@ from luthier.stages.safety.outlook import units_in
 
 EPOCHS = 20.0
 """Passes over the data of a private run."""
-HEAD_RATE = 20.0
-"""Multiple of the rate for a new output layer: nothing may be fitted beforehand, so it has far to
-go, and the rate of an adapter leaves it under way when the updates are spent."""
 MICRO_ROWS = 32
 """Rows per forward pass: their gradients are held side by side."""
 
@@ -42,7 +39,6 @@ def make_private(recipe: Recipe, prepared: Prepared) -> Recipe:
         "max_steps": min(steps, train.max_steps or steps),
         "optimizer": optimizer,
         "patience": None,
-        "head_rate": HEAD_RATE if train.head_rate == "auto" else train.head_rate,
     }
     fast: dict[str, Any] = {"pack": "off", "shard": "off"}
     if recipe.adapter.kind == "full":

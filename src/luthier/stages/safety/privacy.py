@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ class Private:
     ledger: Ledger | None
     run: str
     steps: int
+    first: Callable[[], None] = lambda: None
+    """Puts into the output layer what no training row decides, before the first update."""
 
     @property
     def noise(self) -> float:
@@ -53,13 +56,14 @@ class Private:
         return self.rule.mechanism.noise
 
     def begin(self, state: TrainingState) -> None:
-        """Holds what the rest of the run will spend; a new output layer begins at zero, since a
-        fitted one would tell of the training rows.
+        """Holds what the rest of the run will spend; a new output layer begins at zero and then at
+        what `first` puts there, since a fitted one would tell of the training rows.
 
         Raises: FixRecipe when the budget of the data set does not suffice.
         """
         if state.step == 0:
             _begin_at_zero(state.network)
+            self.first()
         if self.ledger is None or self.section.dataset_budget is None:
             return
         done = sum(c.steps for c in self.ledger.charges() if c.run == self.run)

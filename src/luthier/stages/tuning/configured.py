@@ -53,9 +53,8 @@ def default_space(recipe: Recipe, task: Task, offset: float = 0.0) -> Space:
             _options("adapter.b_rate", (1.0, 4.0, 16.0), adapter.b_rate, (0.6, 0.3, 0.1)),
         ]  # fmt: skip
     if not task.generates:
-        found.append(
-            _options("train.head_rate", (1.0, 3.0, 10.0), float(train.head_rate), (0.4, 0.3, 0.3))
-        )
+        head_rate = 1.0 if train.head_rate == "auto" else train.head_rate
+        found.append(_options("train.head_rate", (1.0, 3.0, 10.0), head_rate, (0.4, 0.3, 0.3)))
     return Space(tuple(found))
 
 
