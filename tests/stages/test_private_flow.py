@@ -65,6 +65,11 @@ def test_the_plan_knows_the_private_batch(place: Place) -> None:
     free = api.plan(place.recipe(PRIVATE | {"train.learning_rate": None}), place.folder)
     chosen = free.as_dict()["recipe"]["train"]
     assert chosen["head_rate"] * chosen["learning_rate"] == pytest.approx(0.02, rel=1e-2)
+    open_ = api.plan(
+        place.recipe({"train.learning_rate": None, "train.batch_size": 16}), place.folder
+    )
+    usual = open_.as_dict()["recipe"]["train"]["learning_rate"]
+    assert chosen["learning_rate"] == pytest.approx(4 * usual, rel=1e-2)
     own = api.plan(place.recipe(PRIVATE | {"train.head_rate": 1.0}), place.folder)
     assert own.as_dict()["recipe"]["train"]["head_rate"] == 1
 

@@ -126,7 +126,7 @@ def resolved(recipe: Recipe, task: Task, rows: int, body: Body, adapter: Adapter
     rate = train.learning_rate
     if rate == "auto":
         rate = default_rate(body.width, train.batch_size, adapter.rate_factor(), body.causal)
-        if _private(recipe) and isinstance(adapter, Lora) and not task.generates:
+        if _private(recipe) and isinstance(recipe.adapter, Lora) and not task.generates:
             rate *= PRIVATE_FASTER
     epochs = train.epochs or default_epochs(task, rows, train.batch_size)
     filled = {
