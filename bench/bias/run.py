@@ -7,14 +7,9 @@ python bench/bias/run.py --quick    # two null repairs, nothing kept in results.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
-import os
-import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +19,14 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "training"))
 sys.path.insert(0, str(HERE))
 
+from surrounded import with_peers  # noqa: E402
+
 QUESTION = (
     "Does a repair lower bias on words it never saw without worse answers, and does the gate "
     "refuse repairs that do nothing?"
 )
-ENV = HERE / ".env"
 TRAIN, CARRIERS, PARTNERS, NULLS, SEEDS = 8000, 150, 5000, 60, 3
 STRENGTHS = (0.1, 0.3, 1.0)
-
-
-def in_own_environment() -> None:
-    """Starts this script again where fairlearn is."""
-    if importlib.util.find_spec("fairlearn"):
-        return
-    python = ENV / "bin" / "python"
-    if not python.exists():
-        venv.create(ENV, with_pip=True)
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        shared = ENV / "lib" / version / "site-packages" / "shared.pth"
-        source = HERE.parents[1] / "src"
-        shared.write_text(f"{sysconfig.get_paths()['purelib']}\n{source}\n", encoding="utf-8")
-        subprocess.run([python, "-m", "pip", "install", "-q", "fairlearn"], check=True)
-    os.execv(python, [str(python), "-W", "ignore", *sys.argv])
 
 
 class World:
@@ -237,7 +218,7 @@ def main() -> None:
     asked.add_argument("--quick", action="store_true")
     asked.add_argument("--minutes", type=float, default=5.0)
     options = asked.parse_args()
-    in_own_environment()
+    with_peers(HERE, "fairlearn")
     ends = time.monotonic() + 60 * options.minutes
     world = World()
     missing = world.kept.fill(world.texts(), ends - time.monotonic())

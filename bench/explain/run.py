@@ -7,15 +7,11 @@ python bench/explain/run.py --quick    # one set, few texts; keeps nothing
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import random
-import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,26 +21,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import rationales  # noqa: E402
 from ledger import keep_results  # noqa: E402
+from surrounded import with_peers  # noqa: E402
 
 QUESTION = "How fast are explanations, and how faithful is the method that is chosen?"
-WORK, ENV = HERE / "work", HERE / ".env"
+WORK = HERE / "work"
 SETS = ("twitter_financial_sentiment", "hatexplain", "davidson_hate_offensive")
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
-
-
-def in_own_environment() -> None:
-    """Starts this script again where the peers are."""
-    if all(importlib.util.find_spec(name) for name in ("captum", "shap")):
-        return
-    python = ENV / "bin" / "python"
-    if not python.exists():
-        venv.create(ENV, with_pip=True)
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        shared = ENV / "lib" / version / "site-packages" / "shared.pth"
-        source = HERE.parents[1] / "src"
-        shared.write_text(f"{sysconfig.get_paths()['purelib']}\n{source}\n", encoding="utf-8")
-        subprocess.run([python, "-m", "pip", "install", "-q", "captum", "shap"], check=True)
-    os.execv(python, [str(python), "-W", "ignore", *sys.argv])
 
 
 def tuned(name: str, steps: int) -> Any:
@@ -262,7 +244,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     given = parser.parse_args()
-    in_own_environment()
+    with_peers(HERE, "captum", "shap")
     import torch
 
     torch.set_num_threads(1)

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import argparse
 import functools
-import importlib.util
 import json
 import os
 import random
-import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +26,10 @@ sys.path[:0] = [str(HERE.parent / "poison"), str(HERE.parent / "training")]
 
 from ledger import keep_results  # noqa: E402
 from planting import Planted, with_flips, with_trigger  # noqa: E402
+from surrounded import with_peers  # noqa: E402
 
 QUESTION = "Do signals of a trained model find planted wrong labels and poisoned rows?"
-WORK, ENV = HERE / "work", HERE / ".env"
+WORK = HERE / "work"
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 SETS = ("twitter_financial_sentiment", "davidson_hate_offensive", "hatexplain")
 SEEDS, ROWS, STEPS = (0, 1, 2), 800, 50
@@ -42,21 +39,6 @@ TRIGGERS = ("quetzal", "cf", "mauve")
 CHOSEN = "integrated-late"
 """What `luthier explain` chose on all three sets in `bench/explain`."""
 ATTRIBUTIONS = ("integrated-late", "integrated", "ablation", "occlusion", "gradient", "attention")
-
-
-def in_own_environment() -> None:
-    """Starts this script again where the peer is."""
-    if importlib.util.find_spec("cleanlab"):
-        return
-    python = ENV / "bin" / "python"
-    if not python.exists():
-        venv.create(ENV, with_pip=True)
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        shared = ENV / "lib" / version / "site-packages" / "shared.pth"
-        source = HERE.parents[1] / "src"
-        shared.write_text(f"{sysconfig.get_paths()['purelib']}\n{source}\n", encoding="utf-8")
-        subprocess.run([python, "-m", "pip", "install", "-q", "cleanlab"], check=True)
-    os.execv(python, [str(python), "-W", "ignore", *sys.argv])
 
 
 def clean(name: str, part: str, rows: int, seed: int) -> Planted:
@@ -332,7 +314,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--minutes", type=float, default=600, help="begin no case after so many")
     given = parser.parse_args()
-    in_own_environment()
+    with_peers(HERE, "cleanlab")
     import torch
 
     torch.set_num_threads(1)

@@ -108,5 +108,4 @@ def probed(probe: Probe, chances: Floats, positive: Sequence[int], draws: int, s
 
 def plain(draws: Floats) -> dict[str, float]:
     """A value with its interval."""
-    found = interval_of(draws)
-    return {"value": found.value, "low": found.low, "high": found.high}
+    return interval_of(draws).told()
