@@ -16,17 +16,23 @@ PARITY = (
     "LoRA weights after 20 updates in float32, MiniLM on Banking77: largest difference",
     "PEFT + plain torch loop",
 )
+STEADY = (
+    "the same with SGD and momentum, whose update does not divide a gradient by its size",
+    "PEFT + plain torch loop",
+)
 ROUNDING = (
     "largest error of a LoRA weight after these 20 updates, against the same in float64 (ratio: "
     "theirs to ours)",
     "PEFT + plain torch loop, float32 too",
 )
 STEPS = 20
+SGD_RATE = 0.01
+"""With it the farthest weight goes about as far as with AdamW."""
 
 
 def measure(ledger: Ledger, settings: Settings) -> None:
     """One line each; all are deterministic, so one repetition is enough."""
-    if all(ledger.has(*line) for line in (CURVE, PARITY, ROUNDING)):
+    if all(ledger.has(*line) for line in (CURVE, PARITY, STEADY, ROUNDING)):
         return
     place = WORK / "agreement"
     place.mkdir(parents=True, exist_ok=True)
@@ -37,7 +43,7 @@ def measure(ledger: Ledger, settings: Settings) -> None:
         "place": str(place),
         "rate": 5e-4,
     }
-    recipe = {
+    recipe: dict[str, Any] = {
         "data": {"train": "train.jsonl", "split": {"validation": 0.0, "test": 0.0}},
         "model": {"precision": "float32"},
         "train": {
@@ -47,6 +53,15 @@ def measure(ledger: Ledger, settings: Settings) -> None:
             "optimizer": {"weight_decay": 0.0},
         },
     }
+    steady = shared | {"rate": SGD_RATE, "optimizer": "sgd"}
+    train = recipe["train"] | {
+        "learning_rate": SGD_RATE, "optimizer": {"weight_decay": 0.0, "kind": "sgd"},
+    }  # fmt: skip
+    given = steady | {"data": str(folder), "recipe": recipe | {"train": train}}
+    once("ours/curve.py", given, settings.threads)
+    plain = once("theirs/plain.py", steady | {"model": encoder()}, settings.threads)
+    print(f"with SGD the farthest weight went {plain['moved']:.3g}", flush=True)
+    ledger.add(value_row(STEADY, [plain["weights"]], 1e-6, 1e-6))
     once("ours/curve.py", shared | {"data": str(folder), "recipe": recipe}, settings.threads)
     given = shared | {"model": encoder()}
     plain = once("theirs/plain.py", given, settings.threads)

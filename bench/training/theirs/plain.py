@@ -16,17 +16,19 @@ from torch import Tensor
 def main() -> None:
     """Answers the largest difference of any weight after the last update.
 
-    `weights` is that of ours to this loop, `ours` and `theirs` those of both to the same loop in
+    `moved` is how far the farthest weight went; `weights` is the difference of ours to this loop, `ours` and `theirs` those of both to the same loop in
     float64, which is where neither has rounded.
     """
     gate = Gate()
     given = gate.given
     torch.set_num_threads(given["threads"])
-    ours = load_file(str(Path(given["place"]) / "last.safetensors"))
+    place = Path(given["place"])
+    first, ours = (load_file(str(place / f"{name}.safetensors")) for name in ("first", "last"))
     single, double = trained(given, torch.float32), trained(given, torch.float64)
     gate.tell(
-        weights=furthest(ours, single), ours=furthest(ours, double), theirs=furthest(single, double)
-    )
+        weights=furthest(ours, single), ours=furthest(ours, double),
+        theirs=furthest(single, double), moved=furthest(first, single),
+    )  # fmt: skip
 
 
 def trained(given: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
@@ -38,7 +40,11 @@ def trained(given: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
     model.take(str(place / "first.safetensors"))
     model.to(dtype)
     moved = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(moved.values(), lr=given["rate"], weight_decay=0.0)
+    kinds = {
+        "adamw": lambda: torch.optim.AdamW(moved.values(), lr=given["rate"], weight_decay=0.0),
+        "sgd": lambda: torch.optim.SGD(moved.values(), lr=given["rate"], momentum=0.9),
+    }
+    optimizer = kinds[given.get("optimizer", "adamw")]()
     for number, rows in enumerate(batches):
         optimizer.param_groups[0]["lr"] = given["rate"] * (1 - number / len(batches))
         optimizer.zero_grad()
