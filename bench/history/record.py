@@ -115,6 +115,7 @@ def open_task(task: RecordedTask, folder: Path) -> tuple[Any, dict[str, int], np
             "data": {"train": "train.jsonl", "validation": "check.jsonl", "allow_leakage": True,
                      "split": {"test": 0.0}},
             "model": {"id": "embedded:encoder", "max_tokens": TOKENS, "precision": "float32"},
+            "fewshot": {"enabled": "off"},
             "train": {"epochs": EPOCHS, "patience": None},
         },
         task.name,
