@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.progress import Progress, Silence
 from luthier.core.types import Interval
 from luthier.recipe.recipe import Recipe
+from luthier.stages.explaining.calls import before_after as before_after
+from luthier.stages.explaining.calls import explain as explain
+from luthier.stages.explaining.calls import mislabelled as mislabelled
 
 if TYPE_CHECKING:
     from luthier.stages.forecast.result import PlanResult
@@ -244,51 +247,6 @@ def certify(
     opened = store or Store.open()
     asked = Asked(rows=rows, data=data)
     return certificate(opened.find(run), asked, draws, Path.cwd(), progress or Silence())
-
-
-def explain(
-    run: str,
-    store: Store | None = None,
-    progress: Progress | None = None,
-    *,
-    base_folder: Path | None = None,
-    **asked: Any,
-) -> dict[str, Any]:
-    """Which words moved the answers of a tuned model, in numbers and in sentences that were tried
-    on it; kept in the run's folder as explain/explanations.json and .html. `asked` are the fields
-    of `luthier.stages.explaining.asked.Asked`.
-
-    Raises: CheckRun, FixData, FixRecipe.
-    """
-    from luthier.stages.explaining.asked import Asked
-    from luthier.stages.explaining.explain import explain as explain_stage
-    from luthier.store.store import Store
-
-    opened = store or Store.open()
-    asked["texts"] = tuple(asked.get("texts", ()))
-    return explain_stage(
-        opened.find(run), opened, Asked(**asked), base_folder or Path.cwd(), progress or Silence()
-    )
-
-
-def mislabelled(
-    run: str,
-    store: Store | None = None,
-    progress: Progress | None = None,
-    *,
-    rows: int = 20,
-    out: Path | None = None,
-) -> dict[str, Any]:
-    """The `rows` training rows whose label is most doubtful, the most doubtful first; also as a
-    list that `luthier label` opens, in `out` or in the run's folder.
-
-    Raises: CheckRun for a run that is no finished classifier or whose data changed.
-    """
-    from luthier.stages.explaining.mislabelled import mislabelled as list_stage
-    from luthier.store.store import Store
-
-    record = (store or Store.open()).find(run)
-    return list_stage(record, rows, out, progress or Silence())
 
 
 def _load(recipe: Given, base_folder: Path | None) -> tuple[Recipe, Path]:

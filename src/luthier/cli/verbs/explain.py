@@ -11,6 +11,7 @@ from luthier.cli.answers import answer
 from luthier.cli.names import RunName
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
+from luthier.cli.views.change import show_change
 from luthier.cli.views.rows import show_mislabelled, show_rows
 from luthier.core.errors import FixData
 
@@ -31,7 +32,10 @@ def explain(
     errors: Annotated[
         bool, typer.Option("--errors", help="Test rows that were answered wrongly.")
     ] = False,
-    rows: Annotated[int, typer.Option(min=1, help="Explain at most so many rows.")] = 20,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many rows: 20, or 200 with --before-after."),
+    ] = None,
     method: Annotated[
         str, typer.Option(metavar="NAME", help="A method; auto takes the one measured best.")
     ] = "auto",
@@ -57,16 +61,30 @@ def explain(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE.jsonl", help="Where that list goes.")
     ] = None,
+    before_after: Annotated[
+        bool,
+        typer.Option(
+            "--before-after", help="What fine-tuning changed, on rows held out or of --data."
+        ),
+    ] = False,
 ) -> None:
     """Say which words and training rows moved an answer, and what was tried to be sure."""
+    if before_after:
+        named = {
+            "--text": texts, "--errors": errors, "--class": label, "--attention": attention,
+            "--learned-from": learned_from, "--verify": verify, "--mislabelled": mislabelled,
+            "--out": out,
+        }  # fmt: skip
+        _compare(settings, run, data, rows or 200, method, [n for n, v in named.items() if v])
+        return
     given = [bool(texts), data is not None, errors, mislabelled]
     if sum(given) != 1:
         raise FixData(
             "luthier explain", f"{sum(given)} of them were given",
-            "one of --text TEXT, --data FILE, --errors, --mislabelled",
+            "one of --text TEXT, --data FILE, --errors, --mislabelled, --before-after",
         )  # fmt: skip
     if mislabelled:
-        _list_mislabelled(settings, run, rows, out)
+        _list_mislabelled(settings, run, rows or 20, out)
         return
     if verify and not learned_from:
         raise FixData("--verify", "no training rows were asked for", "--learned-from N, such as 5")
@@ -81,7 +99,7 @@ def explain(
             texts=texts or (),
             data=data,
             errors=errors,
-            rows=rows,
+            rows=rows or 20,
             method=method,
             label=label,
             level=level,
@@ -110,6 +128,23 @@ def _list_mislabelled(settings: Settings, run: str, rows: int, out: Path | None)
         answer(told)
         return
     show_mislabelled(told)
+
+
+def _compare(
+    settings: Settings, run: str, data: str | None, rows: int, method: str, others: list[str]
+) -> None:
+    if others:
+        raise FixData("--before-after", f"{others[0]} was given too", "--data, --rows and --method")
+    with settings.listener() as listener:
+        listener.start("load the libraries")
+        from luthier.stages import api
+
+        store = settings.open_store()
+        told = api.before_after(run, store, listener, data=data, rows=rows, method=method)
+    if settings.json:
+        answer(told)
+        return
+    show_change(told, settings.quiet)
 
 
 def _print(one: dict[str, Any], method: str, level: str) -> None:

@@ -56,7 +56,7 @@ def rows_asked(
     """
     if asked.data is not None:
         found = [dict(row) for _, row in open_source(asked.data, base_folder).rows()]
-        rows = [{"text": _input(row, number, tuned)} for number, row in enumerate(found, start=1)]
+        rows = [{"text": row_text(row, number, tuned)} for number, row in enumerate(found, start=1)]
     elif asked.errors:
         rows = _labelled(record, tuned, progress)
     else:
@@ -72,7 +72,20 @@ def rows_asked(
     return rows, notes
 
 
-def _input(row: Mapping[str, Any], number: int, tuned: Tuned) -> str:
+def refuse_unfinished(record: RunRecord) -> None:
+    """Raises: CheckRun for a run that is not finished."""
+    if record.status != "finished":
+        raise CheckRun(
+            f"run {record.id}", f"it is {record.status}", "a finished run",
+            f"luthier runs resume {record.id}",
+        )  # fmt: skip
+
+
+def row_text(row: Mapping[str, Any], number: int, tuned: Tuned) -> str:
+    """The input of a row of a file.
+
+    Raises: FixData without the column that is read.
+    """
     columns = ("text",) if "text" in row else tuned.mapping.text or ("text",)
     missing = [c for c in columns if c not in row]
     if missing:

@@ -21,7 +21,7 @@ from luthier.explain.subject import Subject
 from luthier.explain.telling.claims import claims_of, for_level
 from luthier.explain.telling.edits import smallest_edits
 from luthier.explain.telling.reader import Reader
-from luthier.stages.explaining.asked import Asked, rows_asked
+from luthier.stages.explaining.asked import Asked, refuse_unfinished, rows_asked
 from luthier.stages.explaining.heads import attention_view
 from luthier.stages.explaining.judging import verdict_of
 from luthier.stages.explaining.rows import add_rows, refuse_rows
@@ -47,11 +47,7 @@ def explain(
     Raises: CheckRun for a run that is not finished or gives no single score, or scores that are no
     numbers; FixData for an empty text or an unknown class; FixRecipe for an unknown method.
     """
-    if record.status != "finished":
-        raise CheckRun(
-            f"run {record.id}", f"it is {record.status}", "a finished run",
-            f"luthier runs resume {record.id}",
-        )  # fmt: skip
+    refuse_unfinished(record)
     if asked.level not in LEVELS:
         close = nearest(asked.level, LEVELS)
         raise FixRecipe(

@@ -1,0 +1,1 @@
+"""What fine-tuning changed: weights of words, and words that stand in for a label."""

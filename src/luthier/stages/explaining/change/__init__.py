@@ -1,0 +1,1 @@
+"""Before against after: what fine-tuning changed in a finished run's model."""
