@@ -74,6 +74,14 @@ def test_a_limit_in_seconds_counts_from_where_it_began() -> None:
     assert clocks[1] < clocks[0] and clocks[1] <= 30 + UNITS / 2
 
 
+def test_the_default_is_trained_where_looking_at_the_task_took_the_budget() -> None:
+    training = Training()
+    found = controller(training, "60s")
+    found.began = -100.0
+    assert [t.status for t in found.run()] == ["finished"]
+    assert training.clock == UNITS
+
+
 def test_a_neighbour_of_what_is_under_way_promises_less(searched: tuple[Any, Training]) -> None:
     found, _ = searched
     config = SPACE.draw(np.random.default_rng(5), 1)[0]

@@ -52,10 +52,11 @@ class Limit:
             return trials / self.trials
         return runs / (self.runs or 1.0)
 
-    def too_small(self, run_seconds: float, kept: float = 0.2) -> str | None:
-        """Why nothing beside the recipe itself will be tried, when one whole run takes so long
-        and the share `kept` of the budget stays for the end; None when there is room."""
-        if self.share(run_seconds, 1, 1.0) < 1 - kept:
+    def too_small(self, run_seconds: float, runs: float = 1.0, kept: float = 0.2) -> str | None:
+        """Why nothing beside the first trial will be tried, when it takes so long, or so many
+        ordinary runs, and the share `kept` of the budget stays for the end; None when there is
+        room."""
+        if self.share(run_seconds, 1, runs) < 1 - kept:
             return None
         need = f"one run is expected to take {run_seconds / 60:.1f} minutes"
         return (

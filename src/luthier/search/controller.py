@@ -157,7 +157,8 @@ class Controller:
         """The next slice of the default or, with `lead`, of the incumbent; without one the search
         is over."""
         for trial in (self.trials[0], *([self.incumbent] if lead else [])):
-            if trial.curve and self._free(trial):
+            # The recipe itself is trained whatever the budget is: nothing else could ship.
+            if (trial.curve or trial is self.trials[0]) and self._free(trial):
                 return self._slice(trial)
         if not self._busy:
             self.stopped = why

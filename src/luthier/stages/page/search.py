@@ -20,6 +20,7 @@ SOURCES: Mapping[str, str] = {
     "prior": "chance",
     "tpe": "Optuna's TPE",
     "seed": "another seed of a finalist",
+    "whole": "the recipe's own layers, with what was found",
 }
 """Where configurations come from, in words."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from luthier.core.types import Task
 from luthier.evaluate.measure import metrics_of
-from luthier.stages.parts.answers import features, rows_of, truth_of
+from luthier.stages.parts.answers import rows_of, truth_of
 from luthier.stages.tuning.shared import SharedBase
 from luthier.stages.workshop import Workshop
 
@@ -68,16 +68,16 @@ def anchor(shared: SharedBase) -> float:
     if shared.probe is None:
         return shared.before()
     exam = shared.shop.exam(shared.shop.encoded, shared.halves.first)
-    vectors = features(shared.shop.network, exam)
-    answers = shared.probe.predict(vectors, truth_of(exam), rows_of(exam))
-    return metrics_of(answers).get(shared.metric, shared.before())
+    vectors = shared.vectors(shared.halves.first)
+    found = metrics_of(shared.probe.predict(vectors, truth_of(exam), rows_of(exam)))
+    return found[shared.metric] if shared.metric in found else shared.before()
 
 
 def _probes(shared: SharedBase) -> dict[str, float]:
     shop = shared.shop
-    known = shop.exam(shop.encoded, shop.part(shop.prepared.splits.train))
-    asked = shop.exam(shop.encoded, shared.halves.first)
-    vectors, others = features(shop.network, known), features(shop.network, asked)
+    train, check = shop.part(shop.prepared.splits.train), shared.halves.first
+    known, asked = shop.exam(shop.encoded, train), shop.exam(shop.encoded, check)
+    vectors, others = shared.vectors(train), shared.vectors(check)
     found = {"neighbours": _neighbours(vectors, truth_of(known), others, truth_of(asked))}
     if shared.probe is None:
         return found

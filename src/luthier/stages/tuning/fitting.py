@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,22 @@ from luthier.stages.parts.answers import features, truth_of
 from luthier.stages.tuning.configured import RATE, configured, rate_offset
 from luthier.stages.workshop import Workshop
 from luthier.train.schedule import default_rate
+
+
+@dataclass
+class Vectors:
+    """What the untouched base makes of examples, each set computed once."""
+
+    shop: Workshop
+    _made: dict[bytes, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __call__(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
+        """One vector per example (N, D). No trial may be attached."""
+        key = examples.tobytes()
+        if key not in self._made:
+            exam = self.shop.exam(self.shop.encoded, examples)
+            self._made[key] = features(self.shop.network, exam)
+        return self._made[key]
 
 
 def formula_rate(shop: Workshop, recipe: Recipe | None = None) -> float:
@@ -81,18 +97,14 @@ def whole_run(shop: Workshop) -> planning.Costs:
     return planning.estimate(shop.network, shop.encoded, rows, shop.recipe, shop.timing.steps)
 
 
-def fitted_probe(shop: Workshop, check: NDArray[np.int64]) -> LinearProbe | None:
+def fitted_probe(shop: Workshop, check: NDArray[np.int64], vectors: Vectors) -> LinearProbe | None:
     """A probe of the training rows whose strength is chosen on the examples `check`; None for
     tasks without classes, or where the recipe wants none."""
     if shop.task is not Task.CLASSIFY or not shop.recipe.evaluate.probe:
         return None
-    train = shop.exam(shop.encoded, shop.part(shop.prepared.splits.train))
-    checked = shop.exam(shop.encoded, check)
-    return LinearProbe.fit(
-        shop.head.labels.names,
-        (features(shop.network, train), truth_of(train)),
-        (features(shop.network, checked), truth_of(checked)),
-    )
+    train = shop.part(shop.prepared.splits.train)
+    known, asked = ((vectors(e), truth_of(shop.exam(shop.encoded, e))) for e in (train, check))
+    return LinearProbe.fit(shop.head.labels.names, known, asked)
 
 
 def start_at_probe(network: Network, probe: LinearProbe) -> None:

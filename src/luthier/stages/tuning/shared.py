@@ -30,6 +30,7 @@ from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.training import descent, reference_margins
 from luthier.stages.tuning.best import Best
 from luthier.stages.tuning.fitting import (
+    Vectors,
     fitted_probe,
     start_at_probe,
     trial_recipe,
@@ -68,6 +69,9 @@ class SharedBase:
     _prefixes: dict[int, Ragged] = field(default_factory=dict)
     _pristine: dict[str, torch.Tensor] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.vectors = Vectors(self.shop)
+
     @staticmethod
     def begin(
         shop: Workshop, folder: Path, halves: Halves | None = None, metric: str = "auto"
@@ -91,9 +95,8 @@ class SharedBase:
         shared.reference = reference_margins(shop, train, check, Silence())
         shared._detach(shop.network)
         if shop.recipe.adapter.kind == "full":
-            whole = shop.base.network.state_dict()
-            shared._pristine = {name: tensor.clone() for name, tensor in whole.items()}
-        shared.probe = fitted_probe(shop, own.first)
+            shared._pristine = {n: t.clone() for n, t in shop.base.network.state_dict().items()}
+        shared.probe = fitted_probe(shop, own.first, shared.vectors)
         return shared
 
     @property
@@ -167,8 +170,6 @@ class SharedBase:
     def recipe_of(self, config: Config) -> Recipe:
         """The resolved recipe of a configuration: what an ordinary run with it would be given."""
         return trial_recipe(self.shop, config)
-
-    # -- attaching -------------------------------------------------------------------------
 
     def _attach(self, piece: Slice) -> Member:
         shop = trial_shop(self.shop, piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from luthier.core.errors import CheckRun, FixRecipe, LowerLearningRate
@@ -22,17 +23,18 @@ from luthier.search.history.portfolio import portfolio
 from luthier.search.history.record import TaskRecord
 from luthier.search.problem import Problem, Rules
 from luthier.search.scale import Scale
-from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial
+from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial, Value
 from luthier.stages.training import Trained
 from luthier.stages.tuning.costs import TrialCosts
 from luthier.stages.tuning.features import anchor, family_of, task_features
 from luthier.stages.tuning.fitting import formula_rate
 from luthier.stages.tuning.goal import Goal
 from luthier.stages.tuning.scaling.executor import open_executor
+from luthier.stages.tuning.shallow import chosen, depth_of, train_whole, with_whole
 from luthier.stages.tuning.shared import SharedBase
-from luthier.stages.tuning.show import Show
 from luthier.stages.tuning.space import demand_effect, space_of
-from luthier.stages.tuning.story import tell
+from luthier.stages.tuning.telling.show import Show
+from luthier.stages.tuning.telling.story import tell
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord, Store
 from luthier.store.studies import StudyRow
@@ -44,7 +46,8 @@ OPENING = 4
 @dataclass
 class Search:
     """A search that is set up: its parts, before the first trial. A limit in seconds counts from
-    `started`, so looking at the task is part of it."""
+    `started`, so looking at the task is part of it. `own` is the recipe's depth where trials adapt
+    the upper layers only."""
 
     shared: SharedBase
     goal: Goal
@@ -52,6 +55,7 @@ class Search:
     log: StoredLog
     limit: Limit
     started: float
+    own: Value | None = None
 
 
 def tune(
@@ -92,9 +96,14 @@ def _searched(
     search.goal.conditions.demand_met(trials)
     choice = _finals(search, controller, seeds).decide(trials, controller.posterior)
     progress.say(choice.why)
+    told = tell(controller, choice, search.goal, search.limit)
+    if search.own is not None:
+        whole = train_whole(search.shared.advance, choice, search.own, progress)
+        first, choice = choice, chosen(search.problem, whole, choice.winner, _confirm(search))
+        progress.say(choice.why)
+        told = with_whole(told, whole, first, choice)
     winner = choice.winner.trials[0]
     member, score, unit = search.shared.take(_piece(winner))
-    told = tell(controller, choice, search.goal, search.limit)
     trained = Trained(
         member.state, search.goal.metric, score, unit * member.shop.timing.steps // UNITS,
         search.shared.probe, member.hidden, [choice.why], told.as_dict(),
@@ -120,8 +129,11 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
     costs = TrialCosts(shared)
     shared.extra = costs.measures
     demand_effect(space, shared.recipe_of)
-    if (why := limit.too_small(costs.estimate(space.default).seconds)) is not None:
-        progress.say(why)
+    log = StoredLog(store, record.id, record.path / "search" / "rows")
+    depth = depth_of(space, limit, costs, log.trials())
+    space = depth.space
+    if depth.said:
+        progress.say(depth.said)
     features = task_features(shared)
     known = metric(goal.metric)
     scale = Scale(known.share, known.direction, anchor(shared))
@@ -143,8 +155,7 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
         rules=Rules(arms=section.sources) if section.sources else Rules(),
     )
     _keep_study(shop, record, store, problem, goal.metric)
-    log = StoredLog(store, record.id, record.path / "search" / "rows")
-    return Search(shared, goal, problem, log, limit, started)
+    return Search(shared, goal, problem, log, limit, started, depth.own)
 
 
 def _demand_default(default: Trial) -> None:
@@ -162,10 +173,14 @@ def _finals(search: Search, controller: Controller, seeds: int) -> Finals:
     def may_go_on() -> bool:
         return controller.spent + search.limit.share(controller.costs.full, 1, 1.0) <= 1
 
-    def confirm(trial: Trial) -> Observation:
-        return search.shared.confirm(_piece(trial))
+    return Finals(
+        search.problem, controller.executor, search.log, _confirm(search), may_go_on, seeds
+    )
 
-    return Finals(search.problem, controller.executor, search.log, confirm, may_go_on, seeds)
+
+def _confirm(search: Search) -> Callable[[Trial], Observation]:
+    """Measures a finished trial on the rows that chose nothing."""
+    return lambda trial: search.shared.confirm(_piece(trial))
 
 
 def _piece(trial: Trial) -> Slice:

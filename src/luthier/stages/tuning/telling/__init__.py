@@ -1,0 +1,1 @@
+"""What a search says: while it runs, and when it is over."""
