@@ -12,11 +12,11 @@ from luthier.explain.bias.swap import mentions
 from luthier.explain.bias.terms import Lexicon, read_terms
 from luthier.explain.objectives.pairing import distances
 from luthier.explain.objectives.worst import group_weights
-from luthier.explain.repair import TrainingRows
+from luthier.explain.repair import Repair, TrainingRows
 from luthier.explain.repairs.build import repair_of
 from tiny import Bench, make_bench
 
-KINDS = ("pair", "augment", "reweigh", "robust", "none")
+KINDS = ("pair", "augment", "reweigh", "robust", "erase", "labels", "blind", "none")
 LEXICON = read_terms()
 TEXTS = [
     "my gay friend", "a straight man", "the lesbian women", "a gay muslim", "nobody at all",
@@ -26,9 +26,20 @@ ROWS = TrainingRows(TEXTS, np.asarray([0, 1, 0, 1, 2, 0, 1, 2, 0, 1]))
 HELD = {t.word for t in LEXICON.terms if t.part == "held"}
 
 
+def _repair(kind: str, strength: float) -> Repair:
+    return repair_of(kind, strength, {"nothing": 1, "my gay friend": 1})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_variant_says_a_held_out_word_or_stands_in_a_held_out_mention(kind: str) -> None:
-    change = repair_of(kind, 1.0).change(ROWS, LEXICON, 0)
+    change = _repair(kind, 1.0).change(ROWS, LEXICON, 0)
+    if change.concept is not None:
+        named = change.concept.words >= 0
+        for text, word in zip(change.concept.texts, change.concept.words, strict=True):
+            said = {m.term.word for m in mentions(text, LEXICON)}
+            assert HELD.isdisjoint(said) and "colleague" not in text
+            assert word < 0 or LEXICON.terms[word].word in said
+        assert named.any() and not named.all()
     for variant in (*change.copies, *change.partners):
         assert HELD.isdisjoint(m.term.word for m in mentions(variant.text, LEXICON))
         assert HELD.isdisjoint(m.term.word for m in mentions(TEXTS[variant.row], LEXICON))
@@ -38,7 +49,9 @@ def test_no_variant_says_a_held_out_word_or_stands_in_a_held_out_mention(kind: s
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_gives_the_same_change(kind: str) -> None:
-    first, second, other = (repair_of(kind, 2.0).change(ROWS, LEXICON, s) for s in (3, 3, 4))
+    first, second, other = (_repair(kind, 2.0).change(ROWS, LEXICON, s) for s in (3, 3, 4))
+    if first.concept is not None:
+        assert first.concept.texts == second.concept.texts != other.concept.texts
     assert first.copies == second.copies and first.partners == second.partners
     assert np.array_equal(first.weights, second.weights) if first.weights is not None else True
     assert kind != "pair" or first.partners != other.partners
@@ -52,15 +65,30 @@ def test_held_out_words_of_the_list_change_nothing(kind: str) -> None:
     mention = tuple(t for t in LEXICON.mentions if not t.held)
     small = Lexicon(kept, {}, templates, mention)
     rows = TrainingRows(["my gay friend", "nothing", "a woman"], np.asarray([0, 1, 0]))
-    whole, part = (repair_of(kind, 1.0).change(rows, lexicon, 0) for lexicon in (LEXICON, small))
+    whole, part = (_repair(kind, 1.0).change(rows, lexicon, 0) for lexicon in (LEXICON, small))
+    if whole.concept is not None:
+        assert whole.concept.texts == part.concept.texts
     assert whole.copies == part.copies and whole.partners == part.partners
 
 
-@pytest.mark.parametrize("kind", ["pair", "augment"])
+@pytest.mark.parametrize("kind", ["pair", "augment", "erase"])
 def test_rows_without_groups_and_no_mentions_are_refused(kind: str) -> None:
     bare = Lexicon(LEXICON.terms, {}, (), ())
     with pytest.raises(FixData, match="none names a group"):
         repair_of(kind, 1.0).change(TrainingRows(["nothing"], np.asarray([0])), bare, 0)
+
+
+def test_corrected_labels_take_the_place_of_the_rows_own_and_leave_the_others() -> None:
+    labels = _repair("labels", 1.0).change(ROWS, LEXICON, 0).labels
+    assert labels is not None
+    moved = [TEXTS[i] for i in np.flatnonzero(labels != ROWS.labels)]
+    assert moved == ["my gay friend", "nothing"] and set(labels[labels != ROWS.labels]) == {1}
+
+
+@pytest.mark.parametrize("corrected", [{}, {"elsewhere": 1}, {"my gay friend": 0}])
+def test_labels_that_change_nothing_are_refused(corrected: dict[str, int]) -> None:
+    with pytest.raises(FixData, match="change none"):
+        repair_of("labels", 1.0, corrected).change(ROWS, LEXICON, 0)
 
 
 def test_reweighing_makes_group_and_label_independent_and_keeps_the_mean() -> None:

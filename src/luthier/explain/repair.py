@@ -29,17 +29,32 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Concept:
+    """Texts (M), the carrier (M,) each was made of, and the word (M,) it names in it, -1 for none.
+
+    Once training is over no linear reader of the vectors may tell the words of a carrier apart.
+    """
+
+    texts: tuple[str, ...]
+    carriers: Ids
+    words: Ids
+
+
+@dataclass(frozen=True)
 class Change:
     """What a repair makes of the rows.
 
     `copies` are learnt from like their rows; `partners` are read beside them and have no label.
-    `weights` (N,) are factors of the rows' own; `groups` (N,) number what the loss keeps apart.
+    `weights` (N,) are factors of the rows' own; `groups` (N,) number what the loss keeps apart;
+    `labels` (N,) take the place of the rows' classes. `concept` is erased after training.
     """
 
     copies: tuple[Variant, ...] = ()
     partners: tuple[Variant, ...] = ()
     weights: Floats | None = None
     groups: Ids | None = None
+    labels: Ids | None = None
+    concept: Concept | None = None
 
 
 class Repair(Protocol):

@@ -187,18 +187,20 @@ def repair(
     **asked: Any,
 ) -> dict[str, Any]:
     """Trainings of a finished run against bias, and what the gate says; an accepted one is a run of
-    its own that names its parent. `kinds` are tried in turn, else the whole ladder; `margin` of a
-    metric may be lost. `asked` are the other fields of `luthier.stages.bias.repair.Asked`.
+    its own that names its parent. `kinds` are tried in turn, else the whole ladder, corrected
+    `labels` first where they are given; `margin` of a metric may be lost. `asked` are the other
+    fields of `luthier.stages.bias.repair.Asked`.
 
     Raises: CheckRun, FixData, FixRecipe.
     """
     from luthier.explain.bias.acceptance import Limits
-    from luthier.stages.bias.repair import LADDER, Asked
+    from luthier.stages.bias.repair import Asked, ladder
     from luthier.stages.bias.repair import repair as repair_stage
     from luthier.store.store import Store
 
     opened = store or Store.open()
-    wanted = Asked(kinds=tuple(kinds) or LADDER, limits=Limits(margin=margin), **asked)
+    tried = tuple(kinds) or ladder(asked.get("labels") is not None)
+    wanted = Asked(kinds=tried, limits=Limits(margin=margin), **asked)
     return repair_stage(opened.find(run), opened, wanted, progress or Silence())
 
 

@@ -121,6 +121,8 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     watchers.append(KeepState(shop.folder / "checkpoint", state_key(shop)))
     fit(state, step, batches, Budget(shop.timing.steps), watchers)
     shop.encoded = plain
+    if state.stopped != INTERRUPTED:
+        change.settle(shop, progress)
     trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
     if keeper.best is not None and not trained.interrupted:
         keeper.restore(state)

@@ -28,6 +28,7 @@ from luthier.models.probe import best_precision
 from luthier.recipe.recipe import Recipe
 from luthier.screen.canonical import canonical
 from luthier.stages import planning
+from luthier.stages.bias.blinding import blind
 from luthier.stages.combinations import check_harness, refuse_impossible, refuse_misfit
 from luthier.stages.fewshot.settling import refuse_base
 from luthier.stages.fewshot.settling import settle as settle_fewshot
@@ -130,7 +131,7 @@ def furnish(
     prepared = replace(prepared, facts=replace(prepared.facts, masked=base.masked))
     check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)
-    contract = learn_spelling(recipe, prepared, base, contract)
+    contract = blind(recipe, learn_spelling(recipe, prepared, base, contract))
     adapter = build_adapter(recipe.adapter)
     head = build_head(prepared.task, prepared.facts, recipe.train)
     with set_up_advice("attaching the adapter", recipe.model):

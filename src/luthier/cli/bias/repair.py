@@ -23,7 +23,11 @@ def repair(
     run: RunName,
     kind: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="pair, augment, reweigh or robust; several, in turn."),
+        typer.Option(
+            metavar="NAME",
+            help="pair, augment, reweigh, robust, erase or labels, several in turn; or, as "
+            "controls, blind or none.",
+        ),
     ] = None,
     strength: Annotated[
         float | None,
@@ -39,6 +43,10 @@ def repair(
     terms: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Your words and sentences.")
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Rows whose labels you put right, tried first."),
+    ] = None,
 ) -> None:
     """Train against bias found; what passes the gate becomes a run of its own."""
     with settings.listener() as listener:
@@ -48,6 +56,7 @@ def repair(
         told = api.repair(
             run, settings.open_store(), listener, kinds=tuple(kind or ()), strength=strength,
             margin=margin, positive=tuple(positive or ()), terms=terms,
+            labels=labels,
         )  # fmt: skip
     if settings.json:
         answer(told)

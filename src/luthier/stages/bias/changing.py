@@ -20,8 +20,10 @@ from luthier.data.feed.example import encode_texts
 from luthier.data.feed.ragged import Ragged
 from luthier.explain.attribution import Ids
 from luthier.explain.bias.terms import read_terms
-from luthier.explain.repair import Change, Repair, TrainingRows, Variant
+from luthier.explain.repair import Change, Concept, Repair, TrainingRows, Variant
 from luthier.explain.repairs.build import repair_of
+from luthier.stages.bias.correcting import corrections
+from luthier.stages.bias.erasing import erase
 from luthier.stages.parts.keeping import open_tuned
 from luthier.stages.workshop import Workshop
 from luthier.train.step import Objective
@@ -40,6 +42,7 @@ class Changed:
     examples: Ids
     partners: Ids
     groups: Ids | None = None
+    concept: Concept | None = None
 
     @property
     def all(self) -> Ids:
@@ -55,6 +58,14 @@ class Changed:
     def objective(self, inner: Objective) -> Objective:
         """The losses with what the repair adds."""
         return inner if self.repair is None else self.repair.objective(inner, self.groups)
+
+    def settle(self, shop: Workshop, progress: Progress) -> None:
+        """What the repair does once training is over.
+
+        Raises: FreeDisk.
+        """
+        if self.concept is not None:
+            erase(shop, self.concept, progress)
 
 
 def changed(shop: Workshop, examples: Ids, progress: Progress) -> Changed:
@@ -74,9 +85,13 @@ def changed(shop: Workshop, examples: Ids, progress: Progress) -> Changed:
     labels = np.asarray(shop.encoded.targets[examples], np.int64)
     texts = [str(r["text"]) for r in shop.prepared.table.take(shop.encoded.rows[examples])]
     lexicon = read_terms(None if section.terms is None else Path(section.terms))
-    repair = repair_of(section.kind, section.strength)
+    repair = repair_of(section.kind, section.strength, _corrected(shop, texts))
     change = repair.change(TrainingRows(texts, labels), lexicon, shop.recipe.train.seed)
     encoded = shop.encoded
+    if change.labels is not None:
+        targets = shop.encoded.targets.copy()
+        targets[examples] = change.labels
+        encoded = replace(encoded, targets=targets)
     if change.weights is not None:
         weights = encoded.weights.copy()
         weights[examples] *= change.weights.astype(np.float32)
@@ -84,7 +99,24 @@ def changed(shop: Workshop, examples: Ids, progress: Progress) -> Changed:
     encoded, copies = _added(shop, encoded, examples, change.copies, 1.0)
     encoded, partners = _added(shop, encoded, examples, change.partners, 0.0)
     learnt = np.concatenate([examples, copies])
-    return Changed(repair, encoded, learnt, partners, _groups(shop, examples, change))
+    groups = _groups(shop, examples, change)
+    return Changed(repair, encoded, learnt, partners, groups, change.concept)
+
+
+def _corrected(shop: Workshop, texts: Sequence[str]) -> dict[str, int]:
+    section = shop.recipe.repair
+    assert section is not None
+    if section.labels is None:
+        if section.kind == "labels":
+            raise FixRecipe(
+                "repair.labels", "there is no file of corrected labels", "a file of rows",
+                "name the file that luthier label wrote",
+            )  # fmt: skip
+        return {}
+    if section.kind != "labels":
+        raise FixRecipe("repair.labels", f"repair.kind is {section.kind}", "with kind labels only")
+    prepared = shop.prepared
+    return corrections(Path(section.labels), prepared.mapping, prepared.facts.labels, texts)
 
 
 def _refuse(shop: Workshop) -> None:
@@ -108,6 +140,8 @@ def start_from(shop: Workshop, parent: Path, progress: Progress) -> None:
     place = f"run {parent.name}"
     if tuned.base.hash != shop.base.hash:
         raise CheckRun(place, f"its base is {tuned.base.spec.id}", shop.base.spec.id)
+    if tuned.contract.blind not in (None, shop.contract.blind):
+        raise CheckRun(place, "it was trained to read masked words only", "a run that reads all")
     if tuned.head.labels.names != shop.head.labels.names:
         raise CheckRun(place, "its labels are others", ", ".join(shop.head.labels.names))
     theirs = dict(tuned.network.named_parameters())

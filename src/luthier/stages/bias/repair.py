@@ -32,12 +32,21 @@ from luthier.store.manifest import Manifest
 from luthier.store.store import RunRecord, Store
 
 FILE = "repair.json"
-LADDER = ("pair", "augment", "reweigh", "robust")
+LADDER = ("pair", "augment", "reweigh", "robust", "erase")
+BY_HAND = "labels"
+"""Comes first where corrected labels are given."""
+CONTROLS = ("blind", "none")
+BLIND = "a control: it masks the very words it would be judged by, so it is measured and not taken"
 SEEDS = 3
 STRENGTHS = {"pair": 0.03}
 """Where no strength is asked for: pairs at 0.3 and 0.1 cost rare classes more than bias needs."""
 SHARE, RATE = 0.1, 0.3
 """Of the parent's updates and learning rate: a repair goes on from its weights."""
+
+
+def ladder(corrected: bool) -> tuple[str, ...]:
+    """What is tried in turn, with corrected labels or without."""
+    return (BY_HAND, *LADDER) if corrected else LADDER
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class Asked:
     strength: float | None = None
     """How much a change counts; None takes what each kind has."""
     terms: Path | None = None
+    labels: Path | None = None
+    """Rows whose labels a person put right; for `labels` only."""
     positive: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     carriers: int = 80
@@ -112,6 +123,12 @@ def repair(record: RunRecord, store: Store, asked: Asked, progress: Progress) ->
     finished(record)
     for kind in asked.kinds:
         _known(kind)
+    if (BY_HAND in asked.kinds) != (asked.labels is not None):
+        raise FixRecipe(
+            "--labels", "corrected labels and the repair that learns them go together",
+            f"--kind {BY_HAND} --labels FILE", "list doubtful rows with luthier explain RUN "
+            "--mislabelled --out FILE, and label them with luthier label RUN --pool FILE",
+        )  # fmt: skip
     tuned = open_tuned(record.path, progress)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -133,7 +150,7 @@ def repair(record: RunRecord, store: Store, asked: Asked, progress: Progress) ->
 
 
 def _known(kind: str) -> None:
-    allowed = (*LADDER, "none")
+    allowed = (BY_HAND, *LADDER, *CONTROLS)
     if kind not in allowed:
         close = nearest(kind, allowed)
         raise FixRecipe(
@@ -162,7 +179,7 @@ def _climb(bench: _Bench) -> dict[str, Any]:
         found, _ = compared(exam, before, answer(exam, first, bench.progress), asked.limits)
         failed = [c for c in found if not _promising(c, asked.limits)]
         tried.append(_tried(kind, found, failed))
-        if not failed:
+        if not failed and kind != "blind":
             told |= _gate(bench, kind, recipe, first)
             break
     return told
@@ -182,6 +199,8 @@ def _promising(condition: Condition, limits: Limits) -> bool:
 
 def _tried(kind: str, found: Sequence[Condition], failed: Sequence[Condition]) -> dict[str, Any]:
     says = "; ".join(f"{c.name}: {c.says}" for c in failed) or "worth the gate"
+    if kind == "blind":
+        says = "; ".join([BLIND, *(f"{c.name}: {c.says}" for c in found)])
     return {"kind": kind, "says": says, "conditions": [c.as_dict() for c in found]}
 
 
@@ -224,6 +243,7 @@ def repaired(record: RunRecord, recipe: Recipe, rows: int, kind: str, asked: Ask
             "strength": asked.strength or STRENGTHS.get(kind, 0.3),
             "parent": str(record.path),
             "terms": None if asked.terms is None else str(asked.terms.resolve()),
+            "labels": str(asked.labels.resolve()) if asked.labels and kind == BY_HAND else None,
         }
     )
     trained = {"max_steps": steps, "learning_rate": RATE * rate, "seed": asked.seed}
@@ -259,6 +279,8 @@ def _words(told: Mapping[str, Any], record: RunRecord) -> list[str]:
             f"the test rows. It is run {told['made']}; run {record.id} is as it was."
         ]
     if not told["conditions"]:
+        if all(one["kind"] == "blind" for one in told["tried"]):
+            return [f"Only a control was tried, which is not taken. Run {record.id} is as it was."]
         return [
             "No repair was worth the gate: each failed on the validation rows already. Run "
             f"{record.id} is as it was."

@@ -28,6 +28,7 @@ from luthier.models.network import Network
 from luthier.models.quantized import dequantized
 from luthier.recipe.load import dump_recipe, recipe_from_dict
 from luthier.recipe.recipe import Recipe
+from luthier.stages.bias.blinding import load_blinding, save_blinding
 from luthier.stages.prepare import load_facts, save_facts
 from luthier.stages.safety.spelling import load_spelling, save_spelling
 from luthier.stages.workshop import Workshop, open_base, open_contract
@@ -104,6 +105,7 @@ def _write(
         write_json(place / "columns.json", shop.prepared.mapping.as_dict())
         write_json(place / "contract.json", shop.contract.as_dict())
         save_spelling(shop.contract, place)
+        save_blinding(shop.contract, place)
         write_json(place / "base.json", {"id": shop.base.spec.id, "hash": shop.base.hash})
 
 
@@ -137,6 +139,7 @@ def open_tuned(folder: Path, progress: Progress, whole: bool = False) -> Tuned:
     network = assemble(base, build_adapter(recipe.adapter), head, recipe.train.seed)
     _fill(network, place, recipe)
     contract = load_spelling(recipe, base, open_contract(recipe, base, recipe.task), place)
+    contract = load_blinding(recipe, contract, place)
     contract.check(
         json.loads((place / "contract.json").read_text(encoding="utf-8")), f"run {folder.name}"
     )
