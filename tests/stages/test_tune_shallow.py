@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,14 @@ from stage_place import Place, write_rows
 from luthier.core.errors import LowerLearningRate
 from luthier.core.types import Task
 from luthier.recipe.load import load_recipe
+from luthier.search.budget import Limit
 from luthier.search.history.log import StoredLog
+from luthier.search.parameter import Choice
+from luthier.search.space import Space
 from luthier.search.trial import UNITS, Config, Observation, Slice
 from luthier.stages import api, planning
+from luthier.stages.tuning.configured import DEPTH
+from luthier.stages.tuning.shallow import depth_of
 from luthier.stages.tuning.shared import SharedBase
 from luthier.store.store import Store
 from tiny import task_rows
@@ -49,6 +55,37 @@ def test_trials_adapt_the_upper_layers_and_the_recipe_is_trained_with_what_they_
     if told["winner"] == "whole":
         assert load_recipe(result.path / "recipe.yaml").adapter.top_layers is None
     assert "with what was found" in (result.path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("budget", "whole", "part", "depth", "left"),
+    [
+        ("600s", 100.0, 20.0, "all", 600.0),
+        ("600s", 300.0, 20.0, "third", 300.0),
+        ("600s", 300.0, 200.0, "all", 600.0),
+        ("600s", 3000.0, 100.0, "third", 600.0),
+        ("600s", 3000.0, 500.0, "all", 600.0),
+        ("6x one run", 100.0, 20.0, "all", 6.0),
+        ("2x one run", 100.0, 20.0, "third", 1.0),
+        ("9 trials", 3000.0, 20.0, "all", 9),
+    ],
+)
+def test_the_upper_layers_are_searched_where_too_few_whole_runs_fit(
+    budget: str, whole: float, part: float, depth: str, left: float
+) -> None:
+    space = Space((Choice(DEPTH, ("all", "third"), (0.5, 0.5), "all"),))
+    shop = SimpleNamespace(
+        network=SimpleNamespace(stack=SimpleNamespace(layers=6)), recipe=SimpleNamespace(tune=None)
+    )
+
+    def estimate(config: Config) -> planning.Costs:
+        return planning.Costs(10.0, whole if config[DEPTH] == "all" else part, 8)
+
+    costs: Any = SimpleNamespace(shared=SimpleNamespace(shop=shop), estimate=estimate)
+    found = depth_of(space, Limit.read(budget), costs, [])
+    assert found.space.default[DEPTH] == depth
+    assert left in (found.limit.seconds, found.limit.runs, found.limit.trials)
+    assert (found.own == "all") == (depth == "third")
 
 
 def test_a_run_that_is_cut_off_goes_on_with_the_whole_run(
@@ -91,15 +128,15 @@ def test_values_that_diverge_on_all_layers_give_way_to_the_recipes_own(
 
 def _first_found(search: Any, controller: Any, seeds: int) -> Any:
     """Finals in which the first trial after the recipe wins."""
-    from luthier.search.choosing.final import Choice
+    from luthier.search.choosing.final import Choice as Chosen
     from luthier.search.finals import Finals
 
     class First(Finals):
-        def decide(self, trials: Any, posterior: Any) -> Choice:
+        def decide(self, trials: Any, posterior: Any) -> Chosen:
             choice = super().decide(trials, posterior)
             other = next(t for t in trials[1:] if t.status == "finished")
             won = self._candidate([other], posterior)
-            return Choice(won, choice.default, choice.against_default, "it was told to")
+            return Chosen(won, choice.default, choice.against_default, "it was told to")
 
     confirm = search.shared.confirm
     return First(

@@ -52,6 +52,13 @@ class Limit:
             return trials / self.trials
         return runs / (self.runs or 1.0)
 
+    def without(self, run_seconds: float) -> Limit | None:
+        """What is left when one ordinary run is put aside; None when nothing is, or where trials
+        are counted."""
+        if self.seconds is not None and self.seconds > run_seconds:
+            return Limit(seconds=self.seconds - run_seconds)
+        return Limit(runs=self.runs - 1) if self.runs is not None and self.runs > 1 else None
+
     def too_small(self, run_seconds: float, runs: float = 1.0, kept: float = 0.2) -> str | None:
         """Why nothing beside the first trial will be tried, when it takes so long, or so many
         ordinary runs, and the share `kept` of the budget stays for the end; None when there is

@@ -62,6 +62,9 @@ def choose(candidates: Sequence[Candidate], default: Candidate, sure: float = SU
     The best by belief; a cheaper one within half a standard error of it goes first; and the default
     itself when the choice does not lead it on the second half or is not likely enough to be better.
     """
+    if not candidates:
+        why = "nothing beside the default was trained to its end"
+        return Choice(default, default, Difference(0.0, 0.0, 0), why)
     best = max([*candidates, default], key=lambda c: c.belief)
     near = [c for c in [*candidates, default] if c.belief >= best.belief - _grace(best, c)]
     picked = min(near, key=lambda c: (c.cost, -c.belief)) if _cheaper(near, best) else best

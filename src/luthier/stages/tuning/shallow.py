@@ -25,42 +25,53 @@ WHOLE = "whole"
 """The trial that trains the recipe's own layers with what the search found."""
 
 
+ENOUGH = 2.0
+"""Runs that a search must bear: the recipe's own and one beside it."""
+
+
 @dataclass(frozen=True)
 class Depth:
-    """`space` is what is searched; `own` the recipe's depth where the search has another; `said`
-    what the user is told about it."""
+    """`space` is what is searched within `limit`; `own` the recipe's depth where the search has
+    another; `said` what the user is told about it."""
 
     space: Space
+    limit: Limit
     own: Value | None = None
     said: str = ""
 
 
 def depth_of(space: Space, limit: Limit, costs: TrialCosts, begun: Sequence[Trial]) -> Depth:
-    """The space, with its depth lowered where no whole run fits into the budget but some of the
-    upper layers do.
+    """The space, with its depth lowered where the budget bears too few whole runs but some of the
+    upper layers.
 
     A search that began already (`begun`) keeps the depth it has, whatever is expected now.
 
     Raises: LowerMemory when the recipe itself does not fit.
     """
     whole = costs.estimate(space.default).seconds
-    why = limit.too_small(whole)
+    why = limit.too_small(whole) or ""
     upper = _upper(space, costs)
     if upper is None:
-        return Depth(space, said=why or "")
+        return Depth(space, limit, said=why)
     part = costs.estimate(upper.default).seconds
-    fits = why is not None and limit.too_small(part, part / max(whole, 1e-9)) is None
+    left = limit.without(whole)
+    lower = limit.too_small(ENOUGH * whole, ENOUGH) is not None
     if begun:
-        fits = begun[0].config[DEPTH] == TOP
-    if not fits:
-        return Depth(space, said=why or "")
+        lower = begun[0].config[DEPTH] == TOP
+    for bound in (left, limit if why else None):
+        fits = bound is not None and not bound.too_small(ENOUGH * part, ENOUGH * part / whole)
+        if bound is not None and lower and (fits or begun):
+            return Depth(upper, bound, space.default[DEPTH], _told(costs, whole, part, limit))
+    return Depth(space, limit, said=why)
+
+
+def _told(costs: TrialCosts, whole: float, part: float, limit: Limit) -> str:
     layers = adapted_layers(TOP, costs.shared.shop.network.stack.layers)
-    return Depth(
-        upper, space.default[DEPTH],
+    return (
         f"one run of the recipe is expected to take {whole / 60:.1f} minutes, too long to try "
         f"several in {limit}: the search adapts the top {layers} layers "
-        f"({part / 60:.1f} minutes a run), then the recipe is trained once with what was found",
-    )  # fmt: skip
+        f"({part / 60:.1f} minutes a run), then the recipe is trained once with what was found"
+    )
 
 
 def _upper(space: Space, costs: TrialCosts) -> Space | None:

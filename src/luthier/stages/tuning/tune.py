@@ -155,7 +155,7 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
         rules=Rules(arms=section.sources) if section.sources else Rules(),
     )
     _keep_study(shop, record, store, problem, goal.metric)
-    return Search(shared, goal, problem, log, limit, started, depth.own)
+    return Search(shared, goal, problem, log, depth.limit, started, depth.own)
 
 
 def _demand_default(default: Trial) -> None:

@@ -114,8 +114,12 @@ def tell(controller: Controller, choice: Choice, goal: Goal, limit: Limit) -> St
             "weights": controller.posterior.weights,
             "portfolio": [dict(c) for c in controller.problem.portfolio],
         },
-        advice=advice_of(choice, goal.metric, default.cost, cost),
+        advice=advice_of(choice, goal.metric, default.cost, cost, _tried(trials)),
     )
+
+
+def _tried(trials: Sequence[Trial]) -> bool:
+    return any(t.curve for t in trials[1:])
 
 
 def _value(trial: Trial, name: str, goal: Goal) -> float:
@@ -139,9 +143,12 @@ def shares_of(trials: Sequence[Trial], higher: bool) -> dict[str, float]:
     return {name: round(value, 6) for name, value in found.items()}
 
 
-def advice_of(choice: Choice, metric: str, one_run: float, cost: float) -> str:
-    """A sentence for someone who never tuned a model."""
+def advice_of(choice: Choice, metric: str, one_run: float, cost: float, tried: bool = True) -> str:
+    """A sentence for someone who never tuned a model; `tried` tells whether anything beside the
+    recipe was begun."""
     runs = cost / max(one_run, 1e-9)
+    if choice.is_default and not tried:
+        return "Nothing beside your recipe could be tried: give tune.budget more."
     if choice.is_default:
         return (
             f"Keep the recipe as it is: after looking for the time of {runs:.1f} ordinary runs, "
