@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from luthier.recipe.section import Section
+from luthier.recipe.track import Track
 
 
 class Schedule(Section):
@@ -105,5 +106,7 @@ class Evaluate(Section):
     """Longest generated answer."""
     generate_rows: int = Field(256, ge=1)
     """Rows answered by generation in the last evaluation, at most; the report says how many."""
+    track: Track | None = None
+    """Follow explanations of a few rows during training (classify, instruct); left out, not."""
     harness: tuple[str, ...] = ()
     """Tasks of lm-evaluation-harness, by name or YAML file, on base and tuned (`harness` extra)."""

@@ -43,6 +43,25 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
         raise FixRecipe(
             "model.template_from", f"a {task} task has no chat template", advice="leave it out"
         )
+    _refuse_tracking(recipe, task)
+
+
+def _refuse_tracking(recipe: Recipe, task: Task) -> None:
+    safety, place = recipe.safety, "evaluate.track"
+    if recipe.evaluate.track is None:
+        return
+    if task not in (Task.CLASSIFY, Task.INSTRUCT):
+        raise FixRecipe(place, f"the task is {task.value}", "classify, instruct")
+    if recipe.tune is not None:
+        raise FixRecipe(place, "a search trains many models at once", "one of tune and track")
+    if recipe.fewshot.enabled == "on":
+        raise FixRecipe(
+            place, "few labels are learnt without updates that could be followed",
+            advice="leave it out, or set fewshot.enabled: off",
+        )  # fmt: skip
+    if safety is not None and (safety.privacy is not None or safety.adversarial is not None):
+        name = "privacy" if safety.privacy is not None else "adversarial"
+        raise FixRecipe(place, f"it is not proved together with safety.{name}", "one of the two")
 
 
 def refuse_misfit(recipe: Recipe, task: Task, base: Base) -> None:

@@ -45,6 +45,7 @@ def render(report: ReportData) -> str:
         primary=primary,
         ordered=sorted(report.metrics, key=lambda m: m.name != report.primary),
         panels=panels(report.curves),
+        tracked=panels(tracked(report)),
         flat=any(e.low == e.high is not None for m in report.metrics for e in m.estimates.values()),
         matrix=most_confused(report.confusion) if report.confusion else None,
         pairs=confused_pairs(report.confusion) if report.confusion else [],
@@ -55,6 +56,12 @@ def columns(report: ReportData) -> dict[str, list[str]]:
     """The models of the results table: base and tuned side by side, then the others."""
     compared = [name for name in (report.base, report.tuned) if name in report.models]
     return {"compared": compared, "others": [n for n in report.models if n not in compared]}
+
+
+def tracked(report: ReportData) -> tuple[Curve, ...]:
+    """The lines of explanations that were followed."""
+    lines = report.track.lines if report.track is not None else ()
+    return tuple(Curve(name, points, panel) for panel, name, points in lines)
 
 
 def panels(curves: tuple[Curve, ...]) -> dict[str, list[Curve]]:

@@ -23,6 +23,7 @@ from luthier.models.network import Network
 from luthier.recipe.model import Lora
 from luthier.stages.bias.changing import changed
 from luthier.stages.combinations import selection_metric
+from luthier.stages.explaining.tracking.track import tracker_of
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
@@ -61,6 +62,8 @@ class Trained:
     """Which few-shot rung was chosen and why; kept as ladder.json."""
     held: dict[str, Predictions] = field(default_factory=dict)
     """Answers to labelled rows held out in turn, by model: what is measured without test rows."""
+    track: dict[str, Any] | None = None
+    """How explanations moved; kept as track.json where any were looked at."""
     safety: dict[str, Any] = field(default_factory=dict)
     """What each part of `safety:` tells, by its name; kept as safety.json."""
 
@@ -86,13 +89,9 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     probe = put_probe(shop, exam, train_part, hidden, progress)
     reference = reference_margins(shop, train_part, check_part, progress)
     epochs = EpochBatches(
-        shop.encoded,
-        train_part,
-        shop.batch_plan(packed=True),
-        hidden,
-        reference,
+        shop.encoded, train_part, shop.batch_plan(packed=True), hidden, reference,
         (world.rank, world.size),
-    )
+    )  # fmt: skip
     batches = change.batches(epochs)
     private = set_up_privacy(shop, epochs, train_part)
     rule: GradientRule = PlainGradient(shop.device, world)
@@ -117,6 +116,9 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         watchers.append(keeper)
     if probe is not None:
         watchers.append(StartGently(probe))
+    tracker = tracker_of(shop)
+    if tracker is not None:
+        watchers.append(tracker)
     watchers.append(MustMove())
     watchers.append(KeepState(shop.folder / "checkpoint", state_key(shop)))
     fit(state, step, batches, Budget(shop.timing.steps), watchers)
@@ -124,6 +126,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     if state.stopped != INTERRUPTED:
         change.settle(shop, progress)
     trained = Trained(state, chosen, keeper.best, keeper.best_step, probe, hidden)
+    trained.track = None if tracker is None else tracker.told()
     if keeper.best is not None and not trained.interrupted:
         keeper.restore(state)
     if private is not None and not trained.interrupted:

@@ -253,7 +253,7 @@ def repaired(record: RunRecord, recipe: Recipe, rows: int, kind: str, asked: Ask
             "repair": change,
             "tune": None,
             "train": recipe.train.model_copy(update=trained),
-            "evaluate": recipe.evaluate.model_copy(update={"probe": False}),
+            "evaluate": recipe.evaluate.model_copy(update={"probe": False, "track": None}),
             "fast": recipe.fast.model_copy(update={"prefix_cache": "off"}),
         }
     )

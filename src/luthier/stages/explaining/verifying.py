@@ -67,7 +67,8 @@ def _short(recipe: Recipe) -> Recipe:
     train_section = recipe.train.model_copy(
         update={"max_steps": min(STEPS, steps) if steps else STEPS, "validations": 1}
     )
-    return recipe.model_copy(update={"train": train_section, "tune": None})
+    evaluate = recipe.evaluate.model_copy(update={"track": None})
+    return recipe.model_copy(update={"train": train_section, "tune": None, "evaluate": evaluate})
 
 
 def _score(

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from luthier.core.errors import CheckRun
+from luthier.stages.explaining.tracking.part import TrackPart
 from luthier.stages.page.bias import BiasPart
 from luthier.stages.page.checks import BehaviourPart, EvidenceLine, PoisonPart
 from luthier.stages.page.filters import FiltersPart
@@ -178,6 +179,7 @@ class ReportData:
     robustness: RobustnessPart | None = None
     ladder: LadderPart | None = None
     bias: BiasPart | None = None
+    track: TrackPart | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready form that `from_dict` reads back."""

@@ -14,7 +14,7 @@ from luthier.explain.change.association import Association, Associations, associ
 from luthier.explain.change.shortcut import MOST_ROWS, Shortcut, confirmed, effects
 from luthier.explain.subject import Subject
 from luthier.stages.explaining.change.base import untouched_subject
-from luthier.stages.explaining.change.rows import Read, holding, learnt
+from luthier.stages.explaining.change.rows import Read, holding, learnt, unseen
 from luthier.stages.parts.keeping import Tuned
 from luthier.stages.prepare import Prepared
 
@@ -62,7 +62,7 @@ def compare(model: Model, read: Read, method: str, seed: int, progress: Progress
     more = Read([], [])
     if words:
         named = [one.word for one in words]
-        more = holding(tuned, model.prepared, named, MOST_ROWS, seed)
+        more = holding(tuned, model.prepared, named, MOST_ROWS, unseen(model.prepared), seed)
     new = effects(subject, words, more.passages, seed)
     with untouched_subject(tuned, model.prepared, progress) as base:
         progress.start("weighing words before fine-tuning", len(questions), "texts")

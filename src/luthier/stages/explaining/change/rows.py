@@ -19,6 +19,7 @@ from luthier.explain.passages import conversation_of, passages_of
 from luthier.stages.explaining.asked import row_text
 from luthier.stages.parts.keeping import Tuned
 from luthier.stages.prepare import Prepared
+from luthier.stages.workshop import Workshop
 
 PURPOSE = "before against after"
 WORDS = 120
@@ -51,13 +52,18 @@ class Learnt:
 
 def held_out(tuned: Tuned, prepared: Prepared, most: int, seed: int) -> tuple[Read, int]:
     """At most `most` of the validation and test rows, drawn by seed; and how many there are."""
-    numbers = np.concatenate([prepared.splits.validation, prepared.sealed.open(PURPOSE)])
+    numbers = unseen(prepared)
     dice = np.random.default_rng(derive(seed, "rows before and after"))
     chosen = numbers[np.sort(dice.permutation(len(numbers))[:most])]
     return at(tuned, prepared, chosen), len(numbers)
 
 
-def at(tuned: Tuned, prepared: Prepared, places: Ids) -> Read:
+def unseen(prepared: Prepared) -> Ids:
+    """The validation and the sealed test rows."""
+    return np.concatenate([prepared.splits.validation, prepared.sealed.open(PURPOSE)])
+
+
+def at(tuned: Tuned | Workshop, prepared: Prepared, places: Ids) -> Read:
     """Some table rows."""
     return _read(list(prepared.table.take([int(i) for i in places])), tuned)
 
@@ -83,11 +89,17 @@ def in_file(tuned: Tuned, data: str, most: int, base_folder: Path) -> tuple[Read
     return _read(found[:most], tuned), len(rows)
 
 
-def holding(tuned: Tuned, prepared: Prepared, words: Sequence[str], each: int, seed: int) -> Read:
-    """Held-out rows, then training rows, until every word stands in `each` where there are."""
+def holding(
+    tuned: Tuned | Workshop,
+    prepared: Prepared,
+    words: Sequence[str],
+    each: int,
+    held: Ids,
+    seed: int,
+) -> Read:
+    """Rows of `held`, then training rows, until every word stands in `each` where there are."""
     dice = np.random.default_rng(derive(seed, "rows with words"))
-    parts = np.concatenate([prepared.splits.validation, prepared.sealed.open(PURPOSE)])
-    order = [*dice.permutation(parts), *dice.permutation(prepared.splits.train)]
+    order = [*dice.permutation(held), *dice.permutation(prepared.splits.train)]
     wanted = dict.fromkeys(words, each)
     chosen: list[int] = []
     for place, row in zip(order, prepared.table.take([int(i) for i in order]), strict=True):
@@ -99,7 +111,7 @@ def holding(tuned: Tuned, prepared: Prepared, words: Sequence[str], each: int, s
     return at(tuned, prepared, np.asarray(chosen, np.int64))
 
 
-def learnt(tuned: Tuned, prepared: Prepared) -> Learnt:
+def learnt(tuned: Tuned | Workshop, prepared: Prepared) -> Learnt:
     """The training rows."""
     rows = list(prepared.table.take([int(i) for i in prepared.splits.train]))
     names = tuned.head.labels
@@ -107,7 +119,7 @@ def learnt(tuned: Tuned, prepared: Prepared) -> Learnt:
     return Learnt([str(row["text"]) for row in rows], np.asarray(labels, np.int64))
 
 
-def _read(rows: Sequence[dict[str, Any]], tuned: Tuned) -> Read:
+def _read(rows: Sequence[dict[str, Any]], tuned: Tuned | Workshop) -> Read:
     passages: list[Passage] = []
     truth: list[int | None] = []
     names = tuned.head.labels.names

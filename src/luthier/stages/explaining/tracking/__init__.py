@@ -1,0 +1,1 @@
+"""Explanations followed while training goes on."""
