@@ -6,10 +6,10 @@ import typer
 
 from luthier.cli import verb
 from luthier.cli.bias import repair
+from luthier.cli.groups import data, models, runs
 from luthier.cli.verbs import (
     attack,
     audit,
-    data,
     doctor,
     evaluate,
     explain,
@@ -18,7 +18,6 @@ from luthier.cli.verbs import (
     plan,
     predict,
     run,
-    runs,
     schema,
     tune,
 )
@@ -38,6 +37,7 @@ for member in (audit, repair):
     member.add(app)
 runs.add(app)
 data.add(app)
+models.add(app)
 for member in (doctor, schema):
     member.add(app)
 

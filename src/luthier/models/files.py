@@ -7,7 +7,7 @@ from pathlib import Path
 
 from luthier.core.errors import FixModel
 
-_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 
 
 def check_weights(folder: Path) -> None:
@@ -41,13 +41,13 @@ def refuse_pickles(place: str, names: list[str]) -> None:
 
     Raises: FixModel naming them.
     """
-    pickled = sorted(name for name in names if Path(name).suffix in _PICKLES)
+    pickled = sorted(name for name in names if Path(name).suffix in PICKLES)
     if pickled:
         raise FixModel(
             place,
             f"the weights are pickled ({', '.join(pickled)}); loading them could run any code",
             "safetensors files",
-            "convert them where the model came from, or choose a safetensors revision",
+            "choose a safetensors revision, or convert them with `luthier models convert`",
         )
 
 
@@ -66,7 +66,8 @@ def check_safetensors(file: Path) -> None:
                 str(file),
                 "this is a pickle under a safetensors name; loading it could run any code",
                 "a safetensors file",
-                "convert it where the model came from, or choose a safetensors revision",
+                "choose a safetensors revision, or name it .bin and convert it with "
+                "`luthier models convert`",
             )
         length = int.from_bytes(start, "little") if len(start) == 8 else -1
         if not 2 <= length <= min(size - 8, 100_000_000):

@@ -1,0 +1,1 @@
+"""Verbs that come in groups, such as `luthier runs list`."""

@@ -1,0 +1,1 @@
+"""Models and files that come from elsewhere."""
