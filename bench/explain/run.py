@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import rationales  # noqa: E402
+import tracking  # noqa: E402
 from ledger import keep_results  # noqa: E402
 from surrounded import with_peers  # noqa: E402
 
@@ -238,6 +239,17 @@ def _row(
     }  # fmt: skip
 
 
+def followed(name: str) -> dict[str, Any]:
+    """What following a training on a set's rows cost, kept."""
+    kept = WORK / f"tracking-{name}.json"
+    if not kept.exists():
+        tuned(name, tracking.STEPS)
+        one = tracking.measure(WORK / f"{name}-{tracking.STEPS}")
+        kept.write_text(json.dumps(one, indent=1), encoding="utf-8")
+    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    return found
+
+
 def main() -> None:
     """Measures what is missing and writes results.json."""
     parser = argparse.ArgumentParser()
@@ -273,6 +285,7 @@ def main() -> None:
             kept.write_text(json.dumps(marked, indent=1), encoding="utf-8")
         marked = json.loads(kept.read_text(encoding="utf-8"))
         rows += rationales.rows(marked, chosen[rationales.SET])
+    rows += tracking.rows({name: followed(name) for name in tracking.SETS if name in chosen})
     keep_results(HERE, QUESTION, command, rows)
 
 
