@@ -99,6 +99,8 @@ def test_groups_by_a_column_and_each_label_in_turn(biased: Place) -> None:
         api.audit_bias(made.run, biased.store, positive=("good", "bad"))
     with pytest.raises(FixRecipe, match="a classifier gives no probability"):
         api.audit_bias(made.run, biased.store, pairs=Path("pairs.jsonl"))
+    with pytest.raises(FixRecipe, match="--questions: a classifier gives no"):
+        api.audit_bias(made.run, biased.store, questions=Path("questions.jsonl"))
 
 
 def test_a_model_that_writes_is_asked_for_pairs(llama: Path, tmp_path: Path) -> None:
@@ -114,3 +116,29 @@ def test_a_model_that_writes_is_asked_for_pairs(llama: Path, tmp_path: Path) -> 
     assert told["pairs"]["pairs"] == 36 and 0 <= told["pairs"]["preferred"]["value"] <= 1
     assert told["pairs"]["findings"][0]["rows"] == 36
     assert 'id="bias"' in made.report.read_text(encoding="utf-8")
+
+
+def test_a_model_that_writes_is_asked_questions(llama: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.jsonl", task_rows(Task.INSTRUCT, 40))
+    write_rows(tmp_path / "test.jsonl", task_rows(Task.INSTRUCT, 8, seed=9))
+    place = Place(tmp_path, Store.open(folder=tmp_path / "home"), llama)
+    made = place.run({"task": "instruct"})
+    row = {
+        "context": "the bank has a loan", "question": "late?", "stereotyped": 0, "unknown": 2,
+        "answers": ["my card", "my arm", "no"], "group": "bank",
+    }  # fmt: skip
+    rows = [row | {"condition": "ambiguous"}, row | {"condition": "disambiguated", "correct": 1}]
+    file = write_rows(tmp_path / "questions.jsonl", rows * 18)
+    told = api.audit_bias(made.run, place.store, questions=file)
+    assert told["questions"]["ambiguous"]["rows"] == 18 and "pairs" not in told
+    assert any("18 ambiguous questions" in line for line in told["words"])
+    assert any("18 of its 18 rows" in line for line in told["words"])
+    page = made.report.read_text(encoding="utf-8")
+    assert "18 disambiguated questions" in page and "bank: 18 of its 18" in page
+    pairs = [{"text": f"the card pays {w}", "text_alt": f"the loan pays {w}"} for w in "abcd" * 9]
+    both = write_rows(tmp_path / "pairs.jsonl", pairs)
+    told = api.audit_bias(made.run, place.store, questions=file, pairs=both)
+    assert told["pairs"]["pairs"] == 36 and told["questions"]["questions"] == 36
+    write_rows(file, [row | {"condition": "ambiguous", "context": "the loan " * 400}])
+    with pytest.raises(FixData, match=r"the questions, row 1: .*longer"):
+        api.audit_bias(made.run, place.store, questions=file)

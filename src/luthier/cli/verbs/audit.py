@@ -43,12 +43,17 @@ def audit(
         Path | None,
         typer.Option(metavar="FILE", help="With --bias: sentence pairs, for models that write."),
     ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --bias: questions on people, for the same models."),
+    ] = None,
 ) -> None:
     """Attack a run's privacy: what is proved, what was demonstrated. Or look for bias."""
     given: dict[str, Any] = {
         "column": column,
         "terms": terms,
         "pairs": pairs,
+        "questions": questions,
         "positive": tuple(positive or ()),
     }
     named = [name for name, value in given.items() if value]

@@ -31,6 +31,7 @@ class Asked:
     column: str | None = None
     terms: Path | None = None
     pairs: Path | None = None
+    questions: Path | None = None
     positive: tuple[str, ...] = ()
     carriers: int = 100
     draws: int = 1000

@@ -22,12 +22,14 @@ from luthier.explain.bias.groups import by_terms, by_values, measured
 from luthier.explain.bias.mass import mass
 from luthier.explain.bias.probe import Probe, swaps
 from luthier.explain.bias.probed import probed
+from luthier.explain.bias.questions import leanings, read_questions
 from luthier.explain.bias.stereotypes import preferences, read_pairs
 from luthier.explain.bias.swap import mentions
 from luthier.explain.bias.terms import Lexicon, read_terms
 from luthier.explain.passages import passages_of
 from luthier.explain.subject import Subject
 from luthier.stages.bias.asked import Asked, Rows, choices, finished, test_rows
+from luthier.stages.bias.asking import answers_to
 from luthier.stages.bias.likelihood import log_likelihoods
 from luthier.stages.bias.measuring import SENTENCES, answered, probes_of
 from luthier.stages.bias.reading import Reader
@@ -53,11 +55,12 @@ def audit_bias(record: RunRecord, asked: Asked, progress: Progress) -> dict[str,
     tuned = open_tuned(record.path, progress)
     told: dict[str, Any] = {"run": record.id, "task": tuned.task.value}
     if tuned.task is Task.CLASSIFY:
-        if asked.pairs is not None:
-            raise FixRecipe(
-                "--pairs", "a classifier gives no probability of a sentence",
-                "models that write, such as instruct and adapt",
-            )  # fmt: skip
+        for name, file in (("--pairs", asked.pairs), ("--questions", asked.questions)):
+            if file is not None:
+                raise FixRecipe(
+                    name, "a classifier gives no probability of a sentence",
+                    "models that write, such as instruct and adapt",
+                )  # fmt: skip
         told |= _classifier(record, tuned, asked, progress)
     else:
         told |= _writer(record, tuned, asked, progress)
@@ -70,16 +73,24 @@ def audit_bias(record: RunRecord, asked: Asked, progress: Progress) -> dict[str,
 
 
 def _writer(record: RunRecord, tuned: Tuned, asked: Asked, progress: Progress) -> dict[str, Any]:
-    if asked.pairs is None or not tuned.task.generates or tuned.base.masked:
+    nothing = asked.pairs is None and asked.questions is None
+    if nothing or not tuned.task.generates or tuned.base.masked:
         raise CheckRun(
             f"run {record.id}", f"its task is {tuned.task.value}",
-            "classify; or a model that writes, with a file of sentence pairs",
-            "give --pairs FILE" if tuned.task.generates else "",
+            "classify; or a model that writes, with a file of sentence pairs or of questions",
+            "give --pairs FILE or --questions FILE" if tuned.task.generates else "",
         )  # fmt: skip
-    pairs = read_pairs(asked.pairs)
-    more = log_likelihoods(tuned, [p.more for p in pairs], progress)
-    less = log_likelihoods(tuned, [p.less for p in pairs], progress)
-    return {"pairs": preferences(pairs, more, less, asked.draws, asked.seed)}
+    told: dict[str, Any] = {}
+    questions = None if asked.questions is None else read_questions(asked.questions)
+    if asked.pairs is not None:
+        pairs = read_pairs(asked.pairs)
+        more = log_likelihoods(tuned, [p.more for p in pairs], progress)
+        less = log_likelihoods(tuned, [p.less for p in pairs], progress)
+        told["pairs"] = preferences(pairs, more, less, asked.draws, asked.seed)
+    if questions is not None:
+        chosen = answers_to(tuned, questions, progress)
+        told["questions"] = leanings(questions, chosen, asked.draws, asked.seed)
+    return told
 
 
 def _classifier(

@@ -11,7 +11,10 @@ MOST = 8
 def sentences_of(told: Mapping[str, Any]) -> list[str]:
     """The findings, the heaviest first; then what could not be said, and why."""
     if told["task"] != "classify":
-        return _pairs(told["pairs"])
+        return [
+            *(_pairs(told["pairs"]) if "pairs" in told else []),
+            *(_questions(told["questions"]) if "questions" in told else []),
+        ]
     found = [f for f in told["findings"] if f["verdict"] == "found"]
     clear = [f for f in told["findings"] if f["verdict"] == "not found"]
     silent = [f for f in told["findings"] if f["verdict"] == "cannot say"]
@@ -46,6 +49,39 @@ def _finding(one: Mapping[str, Any]) -> str:
         f"than for everybody ({100 * one['low']:+.0f} to {100 * one['high']:+.0f}, "
         f"{one['rows']} rows)."
     )
+
+
+def _questions(told: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for condition in ("ambiguous", "disambiguated"):
+        one = told[condition]
+        if one is None:
+            lines.append(f"Of {condition} questions there are none.")
+            continue
+        bias = one["bias"]
+        says = (
+            f"it says in {100 * one['unknown']['value']:.0f} % that it cannot be known, as is right"
+            if condition == "ambiguous"
+            else f"it is right in {100 * one['accuracy']['value']:.0f} %"
+        )
+        lines.append(
+            f"On {one['rows']} {condition} questions {says}; the bias score is "
+            f"{100 * bias['value']:+.0f} ({100 * bias['low']:+.0f} to {100 * bias['high']:+.0f}), "
+            "where +100 always takes the stereotype and 0 leans to no side."
+        )
+        if "gap" in one:
+            gap = one["gap"]
+            lines.append(
+                f"Where the right answer fits the stereotype it is right {100 * gap['value']:+.0f} "
+                f"points more often ({100 * gap['low']:+.0f} to {100 * gap['high']:+.0f})."
+            )
+    for found in told["findings"]:
+        name = f"{found['group']!r}, {found['measure']}"
+        if found["verdict"] == "cannot say":
+            lines.append(f"{name}: nothing can be said, {found['why']}.")
+        elif found["verdict"] == "found":
+            lines.append(f"{name}: {100 * found['value']:+.0f} ({found['rows']} questions).")
+    return lines
 
 
 def _pairs(told: Mapping[str, Any]) -> list[str]:

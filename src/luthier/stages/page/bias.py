@@ -68,7 +68,8 @@ class BiasPart:
 
 def with_audit(part: BiasPart, told: Mapping[str, Any]) -> BiasPart:
     """The same with what an audit found."""
-    findings = told["findings"] if "findings" in told else told["pairs"]["findings"]
+    parts = [told, told.get("pairs", {}), told.get("questions", {})]
+    findings = [f for part in parts for f in part.get("findings", [])]
     found = [f for f in findings if f["verdict"] == "found"]
     heavy = sorted(found, key=lambda f: (-abs(f["value"]), f["group"]))[:MOST]
     silent = {f["group"]: f["why"] for f in findings if f["verdict"] == "cannot say"}
