@@ -51,6 +51,29 @@ class Split(Section):
     """Seed of the division."""
 
 
+class Select(Section):
+    """Which training rows are learnt from, where not all of them are (instructions and chats)."""
+
+    by: Literal["joint", "diverse", "gradient", "random"] = "joint"
+    """What makes a row worth learning from: coverage of all rows, agreement with the validation
+    rows, both with quality, or the lot."""
+    share: float = Field(0.1, gt=0.0, le=1.0)
+    """Share of the training rows that is learnt from."""
+    rows: int | None = Field(None, ge=1)
+    """How many rows are learnt from; left out, `share` of them."""
+    warm: int = Field(30, ge=0)
+    """Updates on rows drawn by lot before gradients are compared; they are undone afterwards."""
+    compare: bool = True
+    """Also train on as many rows drawn by lot, and keep what does better on the validation rows."""
+    seed: int = 0
+    """Seed of the lot, and of ties."""
+
+    def count(self, rows: int) -> int:
+        """How many of so many training rows are learnt from."""
+        wanted = self.rows if self.rows is not None else round(self.share * rows)
+        return min(rows, max(1, wanted))
+
+
 class Data(Section):
     """Where the rows are."""
 
@@ -70,5 +93,7 @@ class Data(Section):
     """How rows are divided where the files do not say."""
     max_rows: int | None = Field(None, ge=1)
     """Use at most so many rows of each file, from its start; the report says how many were left."""
+    select: Select | None = None
+    """A choice among the training rows; left out, all are learnt from."""
     allow_leakage: bool = False
     """Go on although the same text stands in training and test."""

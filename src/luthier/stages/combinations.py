@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
     Raises: FixRecipe naming the key.
     """
     selection_metric(task, recipe.evaluate.metric)
+    _refuse_select(recipe, task)
     if recipe.train.objective != "auto" and task is not Task.PREFER:
         raise FixRecipe(
             "train.objective",
@@ -62,6 +64,37 @@ def _refuse_tracking(recipe: Recipe, task: Task) -> None:
     if safety is not None and (safety.privacy is not None or safety.adversarial is not None):
         name = "privacy" if safety.privacy is not None else "adversarial"
         raise FixRecipe(place, f"it is not proved together with safety.{name}", "one of the two")
+
+
+def _refuse_select(recipe: Recipe, task: Task) -> None:
+    """Where rows are chosen, what would undo the choice or promise what it can't keep is refused.
+
+    Raises: FixRecipe.
+    """
+    if recipe.data.select is None:
+        return
+    safety = recipe.safety
+    met = {
+        "data.select": None
+        if task is Task.INSTRUCT
+        else f"rows of a {task.value} task are not chosen",
+        "tune": "a search trains on all rows" if recipe.tune else None,
+        "repair": "a repair changes the rows" if recipe.repair else None,
+        "safety.privacy": (
+            "which rows are chosen tells of them, which nothing accounts for"
+            if safety and safety.privacy
+            else None
+        ),
+    }
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        met["data.select"] = "several processes were started"
+    for place, why in met.items():
+        if why:
+            raise FixRecipe(
+                place, f"data.select can't be taken: {why}",
+                "one training of an instruction or chat model, in one process",
+                "leave data.select out",
+            )  # fmt: skip
 
 
 def refuse_misfit(recipe: Recipe, task: Task, base: Base) -> None:

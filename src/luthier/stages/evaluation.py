@@ -58,6 +58,8 @@ class Evaluated:
     forgetting: dict[str, float] = field(default_factory=dict)
     harness: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    against: dict[str, Comparison] = field(default_factory=dict)
+    """The tuned model compared with the one that was trained beside it."""
 
     def metrics(self) -> dict[str, Any]:
         """The JSON contract: base, tuned, interval of the tuned model, difference and baselines."""
@@ -101,6 +103,10 @@ def evaluate(shop: Workshop, trained: Trained, progress: Progress) -> Evaluated:
     models = _untouched(shop, trained, exam, progress)
     base = next(iter(models))
     models["tuned model"] = answer(shop, shop.network, exam, progress)
+    rival = trained.rival
+    if rival is not None:
+        with rival.in_place_of(shop.network):
+            models[rival.name] = answer(shop, shop.network, exam, progress)
     evaluate_section = shop.recipe.evaluate
     draws, seed = evaluate_section.draws, evaluate_section.seed
     return Evaluated(
@@ -113,6 +119,9 @@ def evaluate(shop: Workshop, trained: Trained, progress: Progress) -> Evaluated:
         forgetting=_forgetting(shop, progress),
         harness=run_harness(shop.network, shop.base, evaluate_section.harness),
         notes=_notes(shop, exam, encoded),
+        against=paired(models[rival.name], models["tuned model"], None, draws, seed)
+        if rival
+        else {},
     )
 
 

@@ -14,6 +14,7 @@ from luthier.evaluate.predictions import ClassPredictions, TextPredictions
 from luthier.recipe.load import dump_recipe
 from luthier.stages.evaluation import Evaluated
 from luthier.stages.explaining.tracking.part import track_part
+from luthier.stages.fewshot.selection import selection_part
 from luthier.stages.page.build import (
     calibration_of,
     confusion_of,
@@ -109,6 +110,7 @@ def _data(
         filters=filters_part(told) if (told := trained.safety.get("filters")) else None,
         robustness=robustness_part(met) if (met := trained.safety.get("robustness")) else None,
         ladder=ladder_part(trained.ladder) if trained.ladder is not None else None,
+        selection=selection_part(trained.selection) if trained.selection is not None else None,
         track=track_part(trained.track) if trained.track is not None else None,
     )
 

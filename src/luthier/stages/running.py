@@ -18,6 +18,7 @@ from luthier.stages.api import RunResult
 from luthier.stages.evaluation import Evaluated
 from luthier.stages.evaluation import evaluate as evaluate_stage
 from luthier.stages.fewshot.climb import climb
+from luthier.stages.fewshot.picked import keep_choice, train_on_picked
 from luthier.stages.fewshot.settling import state_wish
 from luthier.stages.parts.card import write_card
 from luthier.stages.parts.environment import environment
@@ -102,6 +103,8 @@ def _work(
                 keep_recipe(folder, shop)
             elif shop.recipe.tune is not None:
                 shop, trained = _search(record, shop, store, progress)
+            elif shop.recipe.data.select is not None:
+                shop, trained = train_on_picked(shop, Artefacts(store.folder), progress, resume)
             else:
                 trained = train(shop, progress, resume)
         if trained.interrupted:
@@ -234,6 +237,7 @@ def _finish(
         trained.safety["filters"] = shop.prepared.filters
     if trained.ladder is not None:
         write_json(record.path / "ladder.json", trained.ladder)
+    keep_choice(record.path, trained, found.against)
     if trained.safety:
         write_json(record.path / "safety.json", trained.safety)
     if shop.recipe.safety is not None:

@@ -24,6 +24,7 @@ from luthier.recipe.model import Lora
 from luthier.stages.bias.changing import changed
 from luthier.stages.combinations import selection_metric
 from luthier.stages.explaining.tracking.track import tracker_of
+from luthier.stages.fewshot.rival import Rival
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
@@ -62,6 +63,10 @@ class Trained:
     """Which few-shot rung was chosen and why; kept as ladder.json."""
     held: dict[str, Predictions] = field(default_factory=dict)
     """Answers to labelled rows held out in turn, by model: what is measured without test rows."""
+    selection: dict[str, Any] | None = None
+    """Which training rows were chosen and why; kept as selection.json."""
+    rival: Rival | None = None
+    """What was trained beside and not kept; it answers the test rows too."""
     track: dict[str, Any] | None = None
     """How explanations moved; kept as track.json where any were looked at."""
     safety: dict[str, Any] = field(default_factory=dict)

@@ -143,8 +143,10 @@ def furnish(
     encoded = _tokens(recipe, prepared, contract, artefacts if legal["token_cache"].on else None)
     refuse_losses(encoded, recipe)
     train = encoded.among(prepared.splits.train)
-    resolved = planning.resolve(recipe, prepared.task, len(train), network, adapter)
-    timing = planning.schedule(resolved, len(train))
+    select = recipe.data.select
+    rows = len(train) if select is None else select.count(len(train))
+    resolved = planning.resolve(recipe, prepared.task, rows, network, adapter)
+    timing = planning.schedule(resolved, rows)
     with set_up_advice("the first forward pass", recipe.model):
         costs = planning.estimate(network, encoded, train, resolved, timing.steps)
     return Workshop(

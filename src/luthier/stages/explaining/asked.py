@@ -16,6 +16,7 @@ from luthier.core.seeds import derive
 from luthier.core.types import Task
 from luthier.data.source import open_source
 from luthier.explain.telling.claims import Level
+from luthier.stages.fewshot.choice import as_learnt
 from luthier.stages.parts.keeping import Tuned
 from luthier.stages.prepare import Prepared, prepare
 from luthier.store.store import RunRecord
@@ -133,4 +134,4 @@ def data_again(record: RunRecord, tuned: Tuned, folder: Path, progress: Progress
         raise CheckRun(
             f"run {record.id}", "the data file changed since the run", "the data it was trained on"
         )
-    return prepared
+    return as_learnt(prepared, record.path)

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from luthier.core.errors import CheckRun
 from luthier.stages.explaining.tracking.part import TrackPart
+from luthier.stages.fewshot.selection import SelectionPart
 from luthier.stages.page.bias import BiasPart
 from luthier.stages.page.checks import BehaviourPart, EvidenceLine, PoisonPart
 from luthier.stages.page.filters import FiltersPart
@@ -178,6 +179,7 @@ class ReportData:
     filters: FiltersPart | None = None
     robustness: RobustnessPart | None = None
     ladder: LadderPart | None = None
+    selection: SelectionPart | None = None
     bias: BiasPart | None = None
     track: TrackPart | None = None
 

@@ -1,0 +1,1 @@
+"""Ways to choose training rows, each measured against a choice by lot."""
