@@ -52,6 +52,12 @@ class Limit:
             return trials / self.trials
         return runs / (self.runs or 1.0)
 
+    def in_runs(self, run_seconds: float) -> float:
+        """How many ordinary runs it bears when one takes so long; trials count as whole runs."""
+        if self.seconds is not None:
+            return self.seconds / max(run_seconds, 1e-9)
+        return float(self.trials) if self.trials is not None else (self.runs or 1.0)
+
     def without(self, run_seconds: float) -> Limit | None:
         """What is left when one ordinary run is put aside; None when nothing is, or where trials
         are counted."""

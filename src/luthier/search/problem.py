@@ -28,11 +28,12 @@ class Rules:
     """How the search plays. `arms` are the sources it may use; `cost_weight` is the power of the
     cost in the acquisition; below `look` units nothing is frozen for its rank; `worth` is what one
     whole run must be expected to gain for the search to go on: points of a share (0.002 is a fifth
-    of a point), else a part of the score; `opening` is how many portfolio entries are looked at
-    after the default, and `least_trials` how many trials before the search may stop. `provable`:
-    gains too small to be proved on the validation rows count for nothing. `reserve` is the share
-    of the budget that is kept for further seeds of the best trials. `policy` chooses between
-    stopping, going on and beginning; None leaves it to the analytic rule."""
+    of a point), else a part of the score, and less in budgets above the usual one; `opening` is how
+    many portfolio entries are looked at after the default, and `least_trials` how many trials
+    before the search may stop. `provable`: gains too small to be proved on the validation rows
+    count for nothing. `reserve` is the share of the budget that is kept for further seeds of the
+    best trials. `policy` chooses between stopping, going on and beginning; None leaves it to the
+    analytic rule."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
     cost_weight: float = 0.5

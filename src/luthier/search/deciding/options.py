@@ -108,7 +108,9 @@ def options_of(
 
 def unworthy(search: Controller, piece: Piece) -> str | None:
     """Why a piece does not pay, None when it does."""
-    return search.standing.unworthy(math.exp(piece.gain), piece.whole * search.costs.full)
+    full = search.costs.full
+    budget = search.limit.in_runs(full)
+    return search.standing.unworthy(math.exp(piece.gain), piece.whole * full, budget)
 
 
 def move_of(search: Controller, options: Options, random: np.random.Generator) -> tuple[Move, str]:

@@ -24,6 +24,9 @@ from luthier.search.trial import Config, Trial
 HOPELESS = -1.645
 """Standard deviations below the incumbent at which one in twenty trials would still win."""
 
+USUAL = 6.0
+"""Runs in the default budget, for which `Rules.worth` is the price of one."""
+
 
 @dataclass
 class Standing:
@@ -131,13 +134,20 @@ class Standing:
         # Two halves with an error of sqrt(2) noise each, joined as in `choosing.final`.
         return float(self.beliefs([default]).mean[0] + norm.ppf(SURE) * noise)
 
-    def unworthy(self, gain: float, cost: float) -> str | None:
-        """Why a trial does not pay: the gain expected of it is less than what the seconds to its
-        end are worth."""
+    def price(self, budget: float) -> float:
+        """What one whole run must be expected to gain, in relative units, where the user allows
+        so many runs: who gives more than usual wants more to be tried."""
         rules, scale = self.problem.rules, self.problem.scale
+        worth = rules.worth * min(1.0, USUAL / max(budget, 1e-9))
+        return scale.step(float(scale.score(self.best)), worth)
+
+    def unworthy(self, gain: float, cost: float, budget: float = USUAL) -> str | None:
+        """Why a trial does not pay: the gain expected of it is less than what the seconds to its
+        end are worth in a budget of so many runs."""
+        rules = self.problem.rules
         looked = sum(1 for t in self.roster.trials if t.unit >= rules.look)
         runs = cost / self.costs.full
-        price = scale.step(float(scale.score(self.best)), rules.worth)
+        price = self.price(budget)
         if rules.worth <= 0 or looked < rules.least_trials or gain >= price * runs:
             return None
         return f"going on is expected to gain {gain:.2g} for {runs:.2f} runs"
