@@ -82,7 +82,8 @@ def record(task: RecordedTask, configs: int, deep: int, end: float) -> None:
 
 
 def wanted(shared: Any, configs: int, deep: int) -> list[tuple[str, dict[str, Any]]]:
-    """Configurations in order: some by hand, then a Sobol sequence that all tasks share."""
+    """Configurations in order: some by hand, then by turns one spread evenly over the space, as a
+    sampler that knows nothing would draw it, and one by our prior; the same for all tasks."""
     from luthier.stages.tuning.configured import DEPTH, default_space
 
     space = default_space(shared.shop.recipe, shared.shop.task)
@@ -95,9 +96,32 @@ def wanted(shared: Any, configs: int, deep: int) -> list[tuple[str, dict[str, An
             (-0.45, {"adapter.rank": 4, "train.batch_size": 64}),
         )
     ]  # fmt: skip
-    points = [*by_hand, *map(dict, space.spread(128, SEED))]
+    spread = zip(evenly(space, 64), map(dict, space.spread(64, SEED)), strict=True)
+    points = [*by_hand, *(config for pair in spread for config in pair)]
     shallow = [(f"s{i:03d}", {**c, DEPTH: SHALLOW}) for i, c in enumerate(points[:configs])]
     return shallow + [(f"d{i:03d}", {**c, DEPTH: "all"}) for i, c in enumerate(points[:deep])]
+
+
+def evenly(space: Any, count: int) -> list[dict[str, Any]]:
+    """A Sobol sequence over the whole space, every value as likely as any other."""
+    from scipy.stats import qmc
+
+    from luthier.search.parameter import Range
+
+    found = []
+    for draw in qmc.Sobol(len(space.parameters), seed=SEED).random(count):
+        config: dict[str, Any] = {}
+        for parameter, u in zip(space.parameters, draw, strict=True):
+            if not isinstance(parameter, Range):
+                config[parameter.name] = parameter.options[int(u * len(parameter.options))]
+                continue
+            low, high = parameter.low, parameter.high
+            if parameter.log:
+                config[parameter.name] = float(f"{low * (high / low) ** u:.6g}")
+            else:
+                config[parameter.name] = float(f"{low + (high - low) * u:.6g}")
+        found.append(config)
+    return found
 
 
 def open_task(task: RecordedTask, folder: Path) -> tuple[Any, dict[str, int], np.ndarray]:
