@@ -58,7 +58,7 @@ def depth_of(space: Space, limit: Limit, costs: TrialCosts, begun: Sequence[Tria
     lower = limit.too_small(ENOUGH * whole, ENOUGH) is not None
     if begun:
         lower = begun[0].config[DEPTH] == TOP
-    for bound in (left, limit if why else None):
+    for bound in (left, limit):
         fits = bound is not None and not bound.too_small(ENOUGH * part, ENOUGH * part / whole)
         if bound is not None and lower and (fits or begun):
             return Depth(upper, bound, space.default[DEPTH], _told(costs, whole, part, limit))
