@@ -141,7 +141,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
 
 def _keeper(shop: Workshop, exam: Exam, chosen: str) -> KeepBest:
     return KeepBest(
-        measure=lambda network: _measure(shop, network, exam, chosen),
+        measure=lambda network: measured(shop, network, exam, chosen),
         metric=chosen,
         direction=metric(chosen).direction,
         every=shop.timing.every,
@@ -216,7 +216,12 @@ def reference_margins(
     return margins
 
 
-def _measure(shop: Workshop, network: Network, exam: Exam, wanted: str) -> dict[str, float]:
+def measured(shop: Workshop, network: Network, exam: Exam, wanted: str) -> dict[str, float]:
+    """Every metric of the network on an exam, with `wanted` among them; at most 64 answers are
+    written for it.
+
+    Raises: FixRecipe where `wanted` has no value.
+    """
     scores = score_all(network, shop.head, exam)
     predictions = to_predictions(shop.task, shop.head.labels, exam, scores)
     found = metrics_of(predictions)

@@ -16,7 +16,7 @@ from luthier.core.files import write_json
 from luthier.core.progress import Progress
 from luthier.core.types import file_of
 from luthier.evaluate.interval import Comparison
-from luthier.evaluate.measure import better
+from luthier.evaluate.measure import better, primary
 from luthier.evaluate.predictions import IntArray
 from luthier.fewshot.pick import Candidates
 from luthier.fewshot.picks.family import LOT, PICKS
@@ -24,7 +24,7 @@ from luthier.recipe.data import Select
 from luthier.stages.fewshot.candidates import candidates_of, drawn, with_rows
 from luthier.stages.fewshot.choice import FILE
 from luthier.stages.fewshot.rival import Rival, put, taken
-from luthier.stages.training import Trained, train
+from luthier.stages.training import Trained, measured, train
 from luthier.stages.workshop import Workshop
 from luthier.store.artefacts import Artefacts
 
@@ -82,24 +82,36 @@ def _beside(
     """The better of a training on chosen rows and one on rows drawn by lot."""
     mine, trained = own
     assert trained.selection is not None
-    told, weights = trained.selection, taken(shop.network)
+    told, weights, score = trained.selection, taken(shop.network), _score(mine)
     put(shop.network, start)
     progress.say("the same training on as many rows drawn by lot")
     theirs = with_rows(shop, np.asarray(told["lot"], np.int64), shop.folder / "lot")
     other = train(theirs, progress)
-    told["validation"] = {"metric": trained.metric, "chosen": trained.best, "lot": other.best}
-    chosen_is_kept = not (
-        trained.best is not None
-        and other.best is not None
-        and better(trained.metric, other.best, trained.best)
-    )
-    told["kept"] = "chosen" if chosen_is_kept else "lot"
-    if other.interrupted or not chosen_is_kept:
+    name, against = _headline(shop), _score(theirs)
+    told["validation"] = {"metric": name, "chosen": score, "lot": against}
+    lot_wins = score is not None and against is not None and better(name, against, score)
+    told["kept"] = "lot" if lot_wins else "chosen"
+    if other.interrupted or lot_wins:
         other.selection, other.rival = told, Rival(CHOSEN, weights)
         return replace(theirs, folder=shop.folder), other
     trained.rival = Rival(BY_LOT, taken(shop.network))
     put(shop.network, weights)
     return mine, trained
+
+
+def _score(shop: Workshop) -> float | None:
+    """The network's headline metric on the validation rows; None without any."""
+    rows, name = shop.part(shop.prepared.splits.validation), _headline(shop)
+    if not len(rows):
+        return None
+    return measured(shop, shop.network, shop.exam(shop.encoded, rows), name).get(name)
+
+
+def _headline(shop: Workshop) -> str:
+    """The metric that decides: the recipe's, else the task's main one, for which answers are
+    written; which rows are better for writing is not seen by likelihood alone."""
+    wanted = shop.recipe.evaluate.metric
+    return primary(shop.task) if wanted == "auto" else wanted
 
 
 def _choose(
