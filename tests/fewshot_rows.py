@@ -19,6 +19,8 @@ WORDS = {
     "weather": ["rain", "sun", "wind", "forecast"],
 }
 WIDTH = 8
+HABIT = np.array([[0.0, 5.0, 9.0], [0.0, 0.0, 0.0]])
+"""A made-up model that writes finds some names (first row) less likely, whatever it read."""
 
 
 def asked(count: int, seed: int, noise: float = 0.6) -> tuple[Asked, np.ndarray]:
@@ -31,14 +33,18 @@ def asked(count: int, seed: int, noise: float = 0.6) -> tuple[Asked, np.ndarray]
         " ".join(["please tell me about", *random.choice(WORDS[LABELS[c]], 2), f"number {i}"])
         for i, c in enumerate(truth)
     ]
-    return Asked(texts, vectors), truth
+    wording = random.normal(size=(len(truth), 2, len(LABELS))) - HABIT
+    wording[np.arange(len(truth)), :, truth] += 2
+    return Asked(texts, vectors, wording=wording), truth
 
 
 def known(count: int, seed: int = 0, pool: int = 40) -> Known:
     """`count` labelled rows of each class, descriptions, and a pool."""
     rows, truth = asked(count, seed)
     described = Asked([f"{y}. {WORDS[y][0]}" for y in LABELS], np.eye(len(LABELS), WIDTH) + 0.5)
-    return Known(LABELS, rows, truth, described, asked(pool, seed + 100)[0], seed=seed)
+    blank = Asked(["", "?"], np.zeros((2, WIDTH)), wording=np.tile(-HABIT, (2, 1, 1)))
+    others = asked(pool, seed + 100)[0]
+    return Known(LABELS, rows, truth, described, others, seed=seed, blank=blank)
 
 
 class Tiny:

@@ -119,5 +119,6 @@ def test_an_empty_question_and_a_text_without_known_words(case: Case) -> None:
     fitted = case.rung.fit(case.known(6))
     assert fitted.probabilities(Asked([], case.texts.vectors[:0])).shape == (0, len(LABELS))
     tokens = [np.array([1, 2])] * 2
-    strange = fitted.probabilities(Asked(["", "§§§"], 0 * case.texts.vectors[:2], tokens))
+    said = np.zeros((2, 2, len(LABELS)))
+    strange = fitted.probabilities(Asked(["", "§§§"], 0 * case.texts.vectors[:2], tokens, said))
     np.testing.assert_allclose(strange.sum(axis=1), 1.0, atol=1e-9)

@@ -65,8 +65,9 @@ def _turned(given: Known, *wrong: int) -> Turned:
 
 
 def test_without_labels_it_is_zero_shot() -> None:
-    choice = choose(known(0), FROZEN, "accuracy", Silence())
+    choice = choose(replace(known(0), blank=None), FROZEN, "accuracy", Silence())
     assert choice.rung == "zero-shot"
+    assert choose(known(0), FROZEN, "accuracy", Silence()).rung == "worded", "the base writes"
     assert choice.scores == () and choice.abstention is None
     assert {d.rung for d in choice.decisions} == {rung.name for rung in FROZEN[1:]}
 

@@ -18,7 +18,9 @@ from luthier.data.feed.batch import Batch
 from luthier.data.feed.labels import LabelSet
 from luthier.fewshot.forms.blend import TINY, Adjusted, Blend
 from luthier.fewshot.forms.centred import Centred
+from luthier.fewshot.forms.worded import by_words
 from luthier.fewshot.rung import Asked, Fitted
+from luthier.fewshot.wording import Wording
 from luthier.models.losses import Losses
 from luthier.models.network import Network
 
@@ -38,6 +40,7 @@ class LadderHead:
     labels: LabelSet
     fitted: Fitted
     read: Reader
+    wording: Wording | None = None
     task: Task = Task.CLASSIFY
 
     def output_layer(self, width: int) -> nn.Module | None:
@@ -47,22 +50,28 @@ class LadderHead:
     def losses(self, network: Network, batch: Batch) -> Losses:
         """Negative log chance of the true class per row; gradients flow through the vectors."""
         assert batch.targets is not None
-        chances = self._chances(self.fitted, network.pooled(batch).float(), self._texts(batch))
+        vectors = network.pooled(batch).float()
+        chances = self._chances(self.fitted, vectors, self._asked(network, batch, vectors))
         right = chances.gather(1, batch.targets[:, None]).squeeze(1)
         return Losses(-right.clamp(min=TINY).log(), batch.weights)
 
     def scores(self, network: Network, batch: Batch) -> list[NDArray[np.float32]]:
         """Class probabilities (C,) per row."""
-        vectors = network.pooled(batch).float().cpu().numpy()
-        found = self.fitted.probabilities(Asked(self._texts(batch), vectors))
+        found = self.fitted.probabilities(self._asked(network, batch, network.pooled(batch)))
         return list(np.asarray(found, np.float32))
 
-    def _texts(self, batch: Batch) -> list[str]:
+    def _asked(self, network: Network, batch: Batch, vectors: Tensor) -> Asked:
+        """The rows of a batch as rungs see them."""
         assert batch.mask is not None
         rows = zip(batch.ids.tolist(), batch.mask.sum(1).tolist(), strict=True)
-        return [self.read(ids[:count]) for ids, count in rows]
+        ids = [row[:count] for row, count in rows]
+        said = None
+        if self.wording is not None and by_words(self.fitted.about()):
+            said = self.wording.scores(network, ids)
+        known = vectors.detach().float().cpu().numpy()
+        return Asked([self.read(row) for row in ids], known, wording=said)
 
-    def _chances(self, fitted: Fitted, vectors: Tensor, texts: list[str]) -> Any:
+    def _chances(self, fitted: Fitted, vectors: Tensor, asked: Asked) -> Any:
         """The classifier's chances (B, C) as tensors; words are constants."""
         if isinstance(fitted, Centred):
             centre, weights, bias = (
@@ -73,13 +82,13 @@ class LadderHead:
             scores: Tensor = level @ weights.T + bias
             return torch.softmax(scores, -1)
         if isinstance(fitted, Blend):
-            found = [self._chances(member, vectors, texts) for member in fitted.members]
+            found = [self._chances(member, vectors, asked) for member in fitted.members]
             return _joined(fitted, torch.stack(found))
         if isinstance(fitted, Adjusted):
-            logs = self._chances(fitted.member, vectors, texts).clamp(min=TINY).log()
+            logs = self._chances(fitted.member, vectors, asked).clamp(min=TINY).log()
             shift = torch.as_tensor(fitted.shift, dtype=logs.dtype, device=logs.device)
             return torch.softmax(logs / fitted.temperature + shift, -1)
-        fixed = fitted.probabilities(Asked(texts, np.zeros((len(texts), vectors.shape[1]))))
+        fixed = fitted.probabilities(asked)
         return torch.as_tensor(fixed, dtype=vectors.dtype, device=vectors.device)
 
 

@@ -15,9 +15,14 @@ from luthier.evaluate.predictions import FloatArray
 from luthier.fewshot.forms.blend import Adjusted, Blend
 from luthier.fewshot.forms.centred import Centred
 from luthier.fewshot.forms.lexical import Lexical
+from luthier.fewshot.forms.worded import Worded
 from luthier.fewshot.rung import Fitted, Reader
 
-PLAIN: Mapping[str, Reader] = {"centred": Centred.read, "lexical": Lexical.read}
+PLAIN: Mapping[str, Reader] = {
+    "centred": Centred.read,
+    "lexical": Lexical.read,
+    "worded": Worded.read,
+}
 ARRAYS, ABOUT = "ladder.safetensors", "ladder.json"
 
 

@@ -15,8 +15,9 @@ from luthier.evaluate.predictions import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """N texts as rungs see them: their words, the encoder's pooled vectors (N, D), and their tokens
-    where the encoder may be tuned.
+    """N texts as rungs see them: their words, the base's pooled vectors (N, D), their tokens where
+    the encoder may be tuned, and where the base writes, log-likelihoods `wording` (N, 2, C) of
+    class names after the text and of the text after class names.
 
     Raises: CheckRun when there are more or fewer vectors or token sequences than texts.
     """
@@ -24,6 +25,7 @@ class Asked:
     texts: Sequence[str]
     vectors: FloatArray
     tokens: Sequence[IntArray] | None = None
+    wording: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.texts) != len(self.vectors):
@@ -32,6 +34,9 @@ class Asked:
         if self.tokens is not None and len(self.tokens) != len(self.texts):
             met = f"{len(self.texts)} texts and {len(self.tokens)} token sequences"
             raise CheckRun("rows of a rung", met, "one sequence for each text")
+        if self.wording is not None and len(self.wording) != len(self.texts):
+            met = f"{len(self.texts)} texts and likelihoods of {len(self.wording)}"
+            raise CheckRun("rows of a rung", met, "those of each text")
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -39,7 +44,8 @@ class Asked:
     def take(self, places: IntArray) -> Asked:
         """The texts at `places`, in their order."""
         own = None if self.tokens is None else [self.tokens[int(i)] for i in places]
-        return Asked([self.texts[int(i)] for i in places], self.vectors[places], own)
+        said = None if self.wording is None else self.wording[places]
+        return Asked([self.texts[int(i)] for i in places], self.vectors[places], own, said)
 
 
 class Tuned(Protocol):
@@ -68,7 +74,8 @@ class Known:
     belong together, such as one patient's; `weights` (N,) say how much a row counts. Both may be
     None. `prior` (C,) are the shares of classes where the model will be used, if they are known.
     `encoder` is None where the encoder has to stay as it is. `taught` (N,) are rows whose label no
-    person gave: they are learnt from and never held out.
+    person gave: they are learnt from and never held out. `blank` are texts that say nothing, read
+    by a base that writes; None for others.
 
     Raises: CheckRun when shapes do not agree.
     """
@@ -84,6 +91,7 @@ class Known:
     seed: int = 0
     encoder: Encoder | None = None
     taught: NDArray[np.bool_] | None = None
+    blank: Asked | None = None
 
     def __post_init__(self) -> None:
         count, classes = len(self.rows), len(self.labels)

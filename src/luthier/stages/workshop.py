@@ -30,7 +30,6 @@ from luthier.screen.canonical import canonical
 from luthier.stages import planning
 from luthier.stages.bias.blinding import blind
 from luthier.stages.combinations import check_harness, refuse_impossible, refuse_misfit
-from luthier.stages.fewshot.settling import refuse_base
 from luthier.stages.fewshot.settling import settle as settle_fewshot
 from luthier.stages.forecast.result import Foreseen
 from luthier.stages.forecast.result import token_findings as token_findings
@@ -127,7 +126,6 @@ def furnish(
     with set_up_advice("loading the base model", recipe.model):
         base = open_base(recipe, prepared.task, progress, first_place(recipe, device))
     refuse_misfit(recipe, prepared.task, base)
-    refuse_base(recipe, base.kind)
     prepared = replace(prepared, facts=replace(prepared.facts, masked=base.masked))
     check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)

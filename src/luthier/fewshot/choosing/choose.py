@@ -132,9 +132,11 @@ def _costly(rungs: Sequence[Rung]) -> Costly | None:
 def first(known: Known, usable: Sequence[Rung]) -> Rung:
     """The rung that is taken without evidence: the one that measured best with so few labels.
 
-    That is zero-shot without labels, and the stacked blend with any.
+    That is zero-shot without labels, by words where the base writes, and the stacked blend with
+    any.
     """
-    wanted = "stacked" if len(known.rows) else "zero-shot"
+    bare = "zero-shot" if known.blank is None else "worded"
+    wanted = "stacked" if len(known.rows) else bare
     found = [rung for rung in usable if rung.name == wanted]
     return found[0] if found else usable[0]
 

@@ -10,6 +10,7 @@ from luthier.fewshot.rungs.lexical import LexicalRung
 from luthier.fewshot.rungs.linear import Described, LinearProbe
 from luthier.fewshot.rungs.pooled import self_trained
 from luthier.fewshot.rungs.tuned import SECONDS, TunedStack
+from luthier.fewshot.rungs.worded import ByWords, Channel
 from luthier.fewshot.rungs.zero import ZeroShot
 
 FROZEN: tuple[Rung, ...] = (
@@ -21,6 +22,8 @@ FROZEN: tuple[Rung, ...] = (
     Mixed("scaled", 5, "scaled", three()),
     Stacked(),
     self_trained(),
+    ByWords(),
+    Channel(),
 )
 
 

@@ -24,9 +24,11 @@ from luthier.fewshot.rung import Asked, Known
 from luthier.fewshot.rungs.family import ladder
 from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.fewshot.rungs.zero import ZeroShot
+from luthier.fewshot.wording import BLANKS
 from luthier.stages.combinations import selection_metric
 from luthier.stages.fewshot.pool import Pool, read_pool
 from luthier.stages.fewshot.tuning import put_tuned, tunable
+from luthier.stages.fewshot.worded import wording_of
 from luthier.stages.parts.answers import Exam, features
 from luthier.stages.training import Trained, descent
 from luthier.stages.workshop import Workshop
@@ -60,7 +62,8 @@ def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
     shop.network.output = None
     trained.ladder, trained.held = told(choice, pool), held_out
     reader = words_of(shop.contract.tokenizer)
-    shop.head = LadderHead(shop.head.labels, bare(choice.fitted), reader)
+    said = wording_of(shop.base, shop.head.labels, shop.contract)
+    shop.head = LadderHead(shop.head.labels, bare(choice.fitted), reader, said)
     return trained
 
 
@@ -85,6 +88,7 @@ def known_of(shop: Workshop, pool: Pool, progress: Progress) -> Known:
         seed=shop.recipe.train.seed,
         encoder=tunable(shop),
         taught=np.isin(encoded.rows[rows], list(shop.prepared.taught)),
+        blank=read_texts(shop, BLANKS) if shop.base.kind == "causal" else None,
     )
 
 
@@ -125,7 +129,10 @@ def read_rows(shop: Workshop, encoded: Encoded, examples: NDArray[np.int64]) -> 
     read = words_of(shop.contract.tokenizer)
     tokens = [np.asarray(encoded.ids[int(i)], np.int64) for i in examples]
     words = [read(each.tolist()) for each in tokens]
-    return Asked(words, features(shop.network, exam).astype(np.float64), tokens)
+    vectors = features(shop.network, exam).astype(np.float64)
+    wording = wording_of(shop.base, shop.head.labels, shop.contract)
+    said = wording.scores(shop.network, [t.tolist() for t in tokens]) if wording else None
+    return Asked(words, vectors, tokens, said)
 
 
 def told(choice: Choice, pool: Pool) -> dict[str, Any]:

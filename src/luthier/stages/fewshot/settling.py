@@ -89,18 +89,6 @@ def refuse(recipe: Recipe, task: Task) -> None:
             )  # fmt: skip
 
 
-def refuse_base(recipe: Recipe, kind: str) -> None:
-    """Stops where the ladder was chosen for a base that has no vectors of texts.
-
-    Raises: FixRecipe.
-    """
-    if recipe.fewshot.enabled == "on" and kind != "encoder":
-        raise FixRecipe(
-            "model.id", "the few-shot ladder reads vectors of an encoder, and this base writes",
-            "an encoder", "set fewshot.enabled: off, or choose an encoder",
-        )  # fmt: skip
-
-
 def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
     """The classes: those that are described, else those that have a row.
 

@@ -9,7 +9,10 @@ from luthier.stages.workshop import Workshop
 
 
 def tunable(shop: Workshop) -> Tunable | None:
-    """The base of the workshop; None where it is held in few bits, or no time is allowed."""
+    """The base of the workshop; None where it writes, is held in few bits, or
+    no time is allowed."""
+    if shop.base.kind != "encoder":
+        return None
     if shop.recipe.model.quantize != "none" or not shop.recipe.fewshot.minutes:
         return None
     return Tunable(shop.base, shop.pad_id)

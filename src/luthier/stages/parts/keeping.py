@@ -29,6 +29,7 @@ from luthier.models.quantized import dequantized
 from luthier.recipe.load import dump_recipe, recipe_from_dict
 from luthier.recipe.recipe import Recipe
 from luthier.stages.bias.blinding import load_blinding, save_blinding
+from luthier.stages.fewshot.worded import wording_of
 from luthier.stages.prepare import load_facts, save_facts
 from luthier.stages.safety.spelling import load_spelling, save_spelling
 from luthier.stages.workshop import Workshop, open_base, open_contract
@@ -135,7 +136,8 @@ def open_tuned(folder: Path, progress: Progress, whole: bool = False) -> Tuned:
     head = build_head(recipe.task, facts, recipe.train)
     if ladder.saved(place):
         read = words_of(base.tokenizer)
-        head = LadderHead(facts.labels, ladder.load(place), read)
+        said = wording_of(base, facts.labels, open_contract(recipe, base, recipe.task))
+        head = LadderHead(facts.labels, ladder.load(place), read, said)
     network = assemble(base, build_adapter(recipe.adapter), head, recipe.train.seed)
     _fill(network, place, recipe)
     contract = load_spelling(recipe, base, open_contract(recipe, base, recipe.task), place)
