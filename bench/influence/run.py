@@ -14,6 +14,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "poison"), str(HERE.parent / "training")]
 
+import removal  # noqa: E402
 from ledger import keep_results  # noqa: E402
 from planting import Planted, with_flips, with_trigger  # noqa: E402
 from surrounded import with_peers  # noqa: E402
@@ -308,6 +310,21 @@ def _row(
     }  # fmt: skip
 
 
+def removals(begin: Callable[[], bool]) -> dict[str, dict[str, Any]]:
+    """What removal checks told, kept; each takes some minutes and begins only where it may."""
+    found = {}
+    folder = WORK / "removal"
+    for kind in removal.KINDS:
+        file = WORK / f"removal-{kind}.json"
+        if not file.is_file() and begin():
+            folder.mkdir(parents=True, exist_ok=True)
+            told = removal.measure(kind, clean, folder)
+            file.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        if file.is_file():
+            found[kind] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 def main() -> None:
     """Measures what is missing and writes results.json."""
     parser = argparse.ArgumentParser()
@@ -330,7 +347,9 @@ def main() -> None:
                 found[name].append(kept(f"{name}-{seed}", given.quick, make))
     if not given.quick and all(found.values()):
         # Cases that were not reached are missing; each line says of how many seeds it is.
-        keep_results(HERE, QUESTION, "python bench/influence/run.py", rows_of(found))
+        checked = removals(lambda: time.monotonic() - begun < 60 * given.minutes)
+        rows = rows_of(found) + removal.rows_of(checked)
+        keep_results(HERE, QUESTION, "python bench/influence/run.py", rows)
 
 
 if __name__ == "__main__":
