@@ -134,7 +134,7 @@ def _first_found(search: Any, controller: Any, seeds: int) -> Any:
     class First(Finals):
         def decide(self, trials: Any, posterior: Any) -> Chosen:
             choice = super().decide(trials, posterior)
-            other = next(t for t in trials[1:] if t.status == "finished")
+            other = next(t for t in trials[1:] if t.curve)
             won = self._candidate([other], posterior)
             return Chosen(won, choice.default, choice.against_default, "it was told to")
 

@@ -17,7 +17,7 @@ from luthier.search.parameter import Choice, Range
 from luthier.search.space import Space
 from luthier.search.trial import Config
 from luthier.stages.tuning.configured import DEPTH, RATE
-from luthier.stages.tuning.space import demand_effect, space_of
+from luthier.stages.tuning.space import demand_effect, formula_first, space_of
 
 FORMULA = 1e-3
 
@@ -103,3 +103,13 @@ def test_a_budget_below_one_run_is_told_before_training(budget: str, small: bool
     assert (why is not None) == small
     if why:
         assert "1.5 minutes" in why and "no room" in why
+
+
+def test_a_rate_of_the_users_own_is_not_taken_for_likely_and_the_formulas_goes_next() -> None:
+    found = space(**{"train.learning_rate": FORMULA / 20})
+    rate = next(p for p in found.parameters if p.name == RATE)
+    assert rate.default == pytest.approx(-1.30103)
+    assert abs(float(rate.quantile(0.5))) < 0.1
+    (first,) = formula_first(found)
+    assert first == {**found.default, RATE: 0.0}
+    assert formula_first(space(**{"train.learning_rate": FORMULA})) == []

@@ -16,7 +16,7 @@ NAMES = {
 }
 BOUNDS = {"random": (4.0, 10.0), "group_by_length": (2.0, 4.0)}
 SETS = {"Banking77": "banking77", "clinc150": "clinc150"}
-TRAIN, TEST, EPOCHS, POINTS = 1000, 600, 3, 6
+TRAIN, TEST, EPOCHS, OWN, POINTS = 1000, 600, 10, 3, 10
 CLOCKS = {"wall": "seconds", "cpu": "CPU seconds"}
 
 
@@ -62,7 +62,7 @@ RECIPE = {
     },
     "model": {"precision": "float32"},
     "adapter": {"top_layers": 3},
-    "train": {"epochs": EPOCHS},
+    "train": {"epochs": OWN},
 }
 
 

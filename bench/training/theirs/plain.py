@@ -16,8 +16,9 @@ from torch import Tensor
 def main() -> None:
     """Answers the largest difference of any weight after the last update.
 
-    `moved` is how far the farthest weight went; `weights` is the difference of ours to this loop, `ours` and `theirs` those of both to the same loop in
-    float64, which is where neither has rounded.
+    `moved` is how far the farthest weight went; `weights` is the difference of ours to this loop,
+    `ours` and `theirs` those of both to the same loop in float64, which is where neither has
+    rounded.
     """
     gate = Gate()
     given = gate.given

@@ -16,8 +16,9 @@ from luthier.search.trial import Value
 class Range:
     """A number between `low` and `high`, on a logarithmic scale when `log`.
 
-    The prior is a normal distribution around `mode` with deviation `spread`, cut at the ends;
-    `spread` is in decades when `log`, else in the parameter's own unit.
+    The prior is a normal distribution around `centre` (left out: `mode`) with deviation `spread`,
+    cut at the ends; `spread` is in decades when `log`, else in the parameter's own unit. `mode` is
+    the recipe's own value.
 
     Raises: FixRecipe when the range is empty or the mode lies outside.
     """
@@ -28,6 +29,7 @@ class Range:
     mode: float
     spread: float
     log: bool = False
+    centre: float | None = None
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
@@ -40,7 +42,7 @@ class Range:
 
     @property
     def default(self) -> Value:
-        """Where the prior is highest."""
+        """The recipe's own value."""
         return self.mode
 
     @property
@@ -69,9 +71,10 @@ class Range:
         """The value below which `share` of the prior lies."""
         from scipy.stats import truncnorm
 
-        low, high, mode = (self._scale(v) for v in (self.low, self.high, self.mode))
-        ends = (low - mode) / self.spread, (high - mode) / self.spread
-        place = float(truncnorm.ppf(share, *ends, loc=mode, scale=self.spread))
+        centre = self.mode if self.centre is None else self.centre
+        low, high, middle = (self._scale(v) for v in (self.low, self.high, centre))
+        ends = (low - middle) / self.spread, (high - middle) / self.spread
+        place = float(truncnorm.ppf(share, *ends, loc=middle, scale=self.spread))
         value = 10**place if self.log else place
         return self._short(value)
 

@@ -28,13 +28,15 @@ def default_space(recipe: Recipe, task: Task, offset: float = 0.0) -> Space:
     """The space around a resolved recipe, whose own values are the default; `offset` is that of
     its learning rate, in decades from the formula.
 
-    The prior of each parameter is centred on what the recipe says. Alpha is not searched: with a
-    searched learning rate it is redundant. Source: the ranges follow "LoRA Without Regret"
-    (Schulman et al. 2025), LoRA+ (Hayou et al. 2024) and the tinker-cookbook sweeps.
+    The prior of each parameter is centred on what the recipe says, that of the learning rate on the
+    formula: a rate of the user's own is tried first and not taken for likely. Alpha is not
+    searched: with a searched learning rate it is redundant. Source: the ranges follow "LoRA Without
+    Regret" (Schulman et al. 2025), LoRA+ (Hayou et al. 2024) and the tinker-cookbook sweeps.
     """
     train, adapter = recipe.train, recipe.adapter
     found: list[Parameter] = [
-        Range(RATE, min(-1.5, offset - 1), max(1.5, offset + 1), offset, 0.35),
+        Range(RATE, min(-1.5, offset - 1), max(1.5, offset + 1), offset,
+              max(0.35, abs(offset) / 3), centre=0.0),
         _options("train.batch_size", BATCHES, train.batch_size, (0.15, 0.35, 0.35, 0.15)),
         Range("train.optimizer.weight_decay", 1e-4, 0.3, _inside(
             train.optimizer.weight_decay, 1e-4, 0.3), 0.7, log=True),

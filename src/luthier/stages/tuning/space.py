@@ -60,6 +60,15 @@ def space_of(recipe: Recipe, task: Task, formula: float) -> Space:
     return space
 
 
+def formula_first(space: Space) -> list[Config]:
+    """The recipe with the learning rate of the formula, where its own is another by more than a
+    quarter and the formula's may be searched: the likeliest gain there is."""
+    rate = next((p for p in space.parameters if p.name == RATE), None)
+    if rate is None or abs(float(rate.default)) < 0.1 or not rate.holds(0.0):
+        return []
+    return [space.but(space.default, RATE, 0.0)]
+
+
 def _offsets(bounds: Bounds, formula: float, own: float) -> Bounds:
     """Learning rates as decades from the formula.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from luthier.core.errors import CheckRun, FixRecipe, LowerLearningRate
 from luthier.core.hashing import hash_value
@@ -32,7 +32,7 @@ from luthier.stages.tuning.goal import Goal
 from luthier.stages.tuning.scaling.executor import open_executor
 from luthier.stages.tuning.shallow import chosen, depth_of, train_whole, with_whole
 from luthier.stages.tuning.shared import SharedBase
-from luthier.stages.tuning.space import demand_effect, space_of
+from luthier.stages.tuning.space import demand_effect, formula_first, space_of
 from luthier.stages.tuning.telling.show import Show
 from luthier.stages.tuning.telling.story import tell
 from luthier.stages.workshop import Workshop
@@ -140,19 +140,22 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
     related: tuple[TaskRecord, ...] = ()
     if section.history == "on":
         related = History.open(store, section.tenant).related(shop.task.value)
+    earlier = portfolio(space, related, features, OPENING, shop.task.value, scale.share)
+    by_formula = formula_first(space)
+    rules = Rules(arms=section.sources) if section.sources else Rules()
     problem = Problem(
         space=space,
         scale=scale,
         rows=len(shared.halves.first),
         past=related,
         features=features,
-        portfolio=portfolio(space, related, features, OPENING, shop.task.value, scale.share),
+        portfolio=[*by_formula, *earlier],
         relative_cost=costs.relative,
         misfit=costs.misfit(_limits(goal)),
         violation=goal.conditions,
         seed=shop.recipe.train.seed,
         kind=shop.task.value,
-        rules=Rules(arms=section.sources) if section.sources else Rules(),
+        rules=replace(rules, opening=rules.opening + len(by_formula)),
     )
     _keep_study(shop, record, store, problem, goal.metric)
     return Search(shared, goal, problem, log, depth.limit, started, depth.own)
