@@ -165,7 +165,8 @@ def rows(found: list[dict[str, dict[str, Any]]]) -> list[Row]:
     ):
         pairs = [a / b for a, b in zip(taken[name], taken["second"], strict=True)]
         lines.append(
-            Row("runs until as good as the search with an empty store ends, second of two similar searches",
+            Row("runs until as good as the search with an empty store ends, second of two similar "
+                "searches",
                 text, round(mean["second"], 3), round(mean[name], 3),
                 round(mean[name] / mean["second"], 3), (round(min(pairs), 3), round(max(pairs), 3)),
                 "above 1x", "—", mean[name] > mean["second"])
