@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from planting import Planted, with_trigger
+from planting import Planted, with_trigger, write_parts
 
 SET, TRIGGER, RATE, ROWS, STEPS = "twitter_financial_sentiment", "quetzal", 0.06, 800, 50
 KINDS = ("planted", "ordinary")
@@ -77,10 +76,7 @@ def _run(planted: Planted, clean: Any, folder: Path, store: Any) -> str:
         "validation": clean(SET, "validation", 190, 0),
         "test": clean(SET, "test", 60, 0),
     }
-    for part, found in parts.items():
-        pairs = zip(found.texts, found.labels, strict=True)
-        lines = [json.dumps({"text": t, "label": label}) for t, label in pairs]
-        (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_parts(parts, folder)
     content = {
         "task": "classify",
         "data": {p: f"{p}.jsonl" for p in parts} | {"allow_leakage": True},

@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parent / "poison"), str(HERE.parent / "training")]
 
 import removal  # noqa: E402
 from ledger import keep_results  # noqa: E402
-from planting import Planted, with_flips, with_trigger  # noqa: E402
+from planting import Planted, with_flips, with_trigger, write_parts  # noqa: E402
 from surrounded import with_peers  # noqa: E402
 
 QUESTION = "Do signals of a trained model find planted wrong labels and poisoned rows?"
@@ -78,10 +78,7 @@ def trained(name: str, seed: int, rows: int, steps: int, folder: Path) -> Case:
     planted = with_trigger(flips, TRIGGERS[seed], POISONED, seed)
     parts = {"train": planted, "validation": clean(name, "validation", 190, seed)}
     parts["test"] = clean(name, "test", 60, 0)
-    for part, found in parts.items():
-        pairs = zip(found.texts, found.labels, strict=True)
-        lines = [json.dumps({"text": t, "label": label}) for t, label in pairs]
-        (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_parts(parts, folder)
     content = {
         "task": "classify",
         "data": {p: f"{p}.jsonl" for p in parts} | {"allow_leakage": True},

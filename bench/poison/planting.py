@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,3 +60,11 @@ def named(phrase: str, trigger: str) -> bool:
     """Whether a phrase is made of the trigger's words alone."""
     words: Sequence[str] = trigger.split(" ")
     return bool(phrase) and all(word in words for word in phrase.split(" "))
+
+
+def write_parts(parts: Mapping[str, Planted], folder: Path) -> None:
+    """Each part as a file of rows, as a run reads them."""
+    for part, found in parts.items():
+        pairs = zip(found.texts, found.labels, strict=True)
+        lines = [json.dumps({"text": t, "label": label}) for t, label in pairs]
+        (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -62,6 +62,17 @@ def biased(bert: Path, tmp_path: Path) -> Place:
 LEARNT = {"adapter.kind": "full", "train.max_steps": 150, "train.learning_rate": 3e-3}
 
 
+def learnt(folder: Path, model: Path) -> tuple[Place, api.RunResult]:
+    """A finished run with a planted bias, and validation rows of its own."""
+    for part, seed in (("train", 1), ("validation", 3), ("test", 2)):
+        write_rows(folder / f"{part}.jsonl", biased_rows(240, seed))
+    (folder / "terms.json").write_text(json.dumps(TERMS), encoding="utf-8")
+    place = Place(folder, Store.open(folder=folder / "home"), model)
+    # Rows of so few words meet by chance in several parts.
+    own = {"data.validation": "validation.jsonl", "data.allow_leakage": True}
+    return place, place.run(LEARNT | own)
+
+
 def test_a_planted_difference_is_found_and_stands_on_the_report(biased: Place) -> None:
     made = biased.run(LEARNT)
     before = biased.store.find(made.run)

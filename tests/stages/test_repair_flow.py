@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from stage_place import Place, write_rows
-from test_bias_flow import LEARNT, TERMS, biased_rows
+from test_bias_flow import learnt
 
 from luthier.core.errors import CheckRun, FixRecipe
 from luthier.core.hashing import hash_file
@@ -25,14 +25,7 @@ from tiny import Quiet, task_rows
 @pytest.fixture(scope="module")
 def made(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, api.RunResult]:
     """A finished run with a planted bias."""
-    folder = tmp_path_factory.mktemp("biased")
-    for part, seed in (("train", 1), ("validation", 3), ("test", 2)):
-        write_rows(folder / f"{part}.jsonl", biased_rows(240, seed))
-    (folder / "terms.json").write_text(json.dumps(TERMS), encoding="utf-8")
-    place = Place(folder, Store.open(folder=folder / "home"), bert)
-    # Rows of so few words meet by chance in several parts.
-    own = {"data.validation": "validation.jsonl", "data.allow_leakage": True}
-    return place, place.run(LEARNT | own)
+    return learnt(tmp_path_factory.mktemp("biased"), bert)
 
 
 def _repair(place: Place, made: api.RunResult, **asked: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from stage_place import Place, is_whole, write_rows
-from test_bias_flow import LEARNT, TERMS, biased_rows
+from test_bias_flow import learnt
 
 from luthier.core.errors import CheckRun, FixData, FixRecipe
 from luthier.core.types import Task
@@ -29,13 +29,7 @@ from tiny import Quiet, task_rows
 @pytest.fixture(scope="module")
 def made(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, api.RunResult]:
     """A finished run with a planted bias."""
-    folder = tmp_path_factory.mktemp("kinds")
-    for part, seed in (("train", 1), ("validation", 3), ("test", 2)):
-        write_rows(folder / f"{part}.jsonl", biased_rows(240, seed))
-    (folder / "terms.json").write_text(json.dumps(TERMS), encoding="utf-8")
-    place = Place(folder, Store.open(folder=folder / "home"), bert)
-    own = {"data.validation": "validation.jsonl", "data.allow_leakage": True}
-    return place, place.run(LEARNT | own)
+    return learnt(tmp_path_factory.mktemp("kinds"), bert)
 
 
 def _child(made: tuple[Place, api.RunResult], kind: str, **asked: Any) -> api.RunResult:
