@@ -110,6 +110,23 @@ def test_a_run_that_is_cut_off_goes_on_with_the_whole_run(
     assert whole == [1, 2, 4, 1, 2, 4, 8, 16]
 
 
+def test_who_stops_the_search_gets_the_best_of_the_upper_layers(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = SharedBase.advance
+
+    def stopping(self: SharedBase, piece: Slice) -> Observation:
+        if piece.trial == "t001":
+            raise KeyboardInterrupt
+        return advance(self, piece)
+
+    monkeypatch.setattr(SharedBase, "advance", stopping)
+    result = place.run(BUDGET)
+    assert result.search is not None and result.search["stopped"] == "stopped by you"
+    assert all(t["source"] != "whole" for t in result.search["trials"])
+    assert load_recipe(result.path / "recipe.yaml").adapter.top_layers == 1
+
+
 def test_values_that_diverge_on_all_layers_give_way_to_the_recipes_own(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,6 @@ TOP = "third"
 WHOLE = "whole"
 """The trial that trains the recipe's own layers with what the search found."""
 
-
 ENOUGH = 2.0
 """Runs that a search must bear: the recipe's own and one beside it."""
 

@@ -42,6 +42,9 @@ from luthier.store.studies import StudyRow
 OPENING = 4
 """Configurations of the portfolio."""
 
+STOPPED = "stopped by you"
+"""Why a search ended that the user interrupted."""
+
 
 @dataclass
 class Search:
@@ -91,13 +94,14 @@ def _searched(
             raise
         progress.say("stopped by you; the best trial so far is kept")
         executor.close()
-        trials, seeds, controller.stopped = controller.trials, 0, "stopped by you"
+        trials, seeds, controller.stopped = controller.trials, 0, STOPPED
     _demand_default(trials[0])
     search.goal.conditions.demand_met(trials)
     choice = _finals(search, controller, seeds).decide(trials, controller.posterior)
     progress.say(choice.why)
     told = tell(controller, choice, search.goal, search.limit)
-    if search.own is not None:
+    # Who stopped the search does not wait for a whole run after it.
+    if search.own is not None and controller.stopped != STOPPED:
         whole = train_whole(search.shared.advance, choice, search.own, progress)
         first, choice = choice, chosen(search.problem, whole, choice.winner, _confirm(search))
         progress.say(choice.why)
