@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 from luthier.core.progress import Silence
+from luthier.search.trial import Observation
 from luthier.stages import api
 from luthier.stages.parts import keeping
+from luthier.stages.tuning.best import Best
 from luthier.store.store import Store
+from luthier.train.state import TrainingState
 
 
 def _die(*_: object) -> None:
@@ -34,11 +37,27 @@ class DieTraining(Silence):
             _die()
 
 
+def die_searching(slices: int) -> None:
+    """Kills the process in the slice after so many: it is trained, and nothing of it is kept."""
+    keep, seen = Best.keep, 0
+
+    def counted(best: Best, trial: str, state: TrainingState, found: Observation) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > slices:
+            _die()
+        keep(best, trial, state, found)
+
+    Best.keep = counted  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     home, moment = sys.argv[1:]
     listener = Silence()
     if moment == "training":
         listener = DieTraining()
+    elif moment == "searching":
+        die_searching(7)
     else:
         keeping.save_facts = _die
     api.run(Path("recipe.json"), progress=listener, store=Store.open(folder=Path(home)))

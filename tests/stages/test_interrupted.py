@@ -18,6 +18,7 @@ from stage_place import Place, is_whole, write_rows
 from luthier.core.errors import CheckRun, FreeDisk, ResumeLater
 from luthier.core.progress import Silence
 from luthier.core.types import Task
+from luthier.search.history.log import StoredLog
 from luthier.stages import api
 from luthier.stages.parts import keeping
 from luthier.store.store import Store
@@ -79,23 +80,26 @@ def test_disk_full_while_saving(place: Place, monkeypatch: pytest.MonkeyPatch) -
     assert again.metrics == earlier.metrics
 
 
+def _child(place: Place, home: str, moment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("stage_child.py")), home, moment],
+        cwd=place.folder, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def _demand_killed(child: subprocess.Popen[bytes]) -> None:
+    _, errors = child.communicate(timeout=120)
+    assert child.returncode == -signal.SIGKILL, errors.decode()[-2000:]
+
+
 @pytest.mark.slow
 def test_killed(place: Place) -> None:
     earlier = place.run()
     (place.folder / "recipe.json").write_text(json.dumps(place.content()), encoding="utf-8")
-    children = {
-        moment: subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("stage_child.py")), home, moment],
-            cwd=place.folder,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        for moment, home in (("saving", "home"), ("training", "other"))
-    }
-    for child in children.values():
-        _, errors = child.communicate(timeout=120)
-        assert child.returncode == -signal.SIGKILL, errors.decode()[-2000:]
+    children = [_child(place, "home", "saving"), _child(place, "other", "training")]
+    for child in children:
+        _demand_killed(child)
     for home, has_state in (("home", True), ("other", False)):
         store = Store.open(folder=place.folder / home)
         record = store.find("last")
@@ -107,6 +111,29 @@ def test_killed(place: Place) -> None:
         assert again.metrics == earlier.metrics
         assert not list(record.path.glob(".*"))
     assert is_whole(place.store.find(earlier.run))
+
+
+@pytest.mark.slow
+def test_killed_while_searching(place: Place) -> None:
+    content = place.content() | {"tune": {"budget": "4 trials", "seeds": 1}}
+    (place.folder / "recipe.json").write_text(json.dumps(content), encoding="utf-8")
+    _demand_killed(_child(place, "home", "searching"))
+    store = Store.open(folder=place.folder / "home")
+    record = store.find("last")
+    assert record.status == "interrupted"
+    log = StoredLog(store, record.id, record.path / "search" / "rows")
+    before = {t.id: [(o.unit, o.score, o.loss) for o in t.curve] for t in log.trials()}
+    assert len(before) > 1 and sum(len(curve) for curve in before.values()) == 7
+    again = api.resume(record.id, store)
+    assert again.run == record.id and is_whole(store.find(again.run))
+    after = {t.id: [(o.unit, o.score, o.loss) for o in t.curve] for t in log.trials()}
+    for trial, curve in before.items():
+        # Nothing that was measured is measured again, or lost.
+        assert after[trial][: len(curve)] == curve
+    for curve in after.values():
+        units = [unit for unit, *_ in curve]
+        assert units == sorted(set(units))
+    assert again.search is not None and again.search["winner"] in after
 
 
 def test_data_changed_before_any_state_was_saved(place: Place) -> None:
