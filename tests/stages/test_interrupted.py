@@ -26,19 +26,19 @@ from tiny import task_rows
 
 
 class Interrupt(Silence):
-    """Ctrl-C at the second update."""
+    """Ctrl-C at the second update, or at so many steps of another part of the run."""
 
-    def __init__(self) -> None:
-        self._training, self._seen = False, 0
+    def __init__(self, part: str = "training", steps: int = 2) -> None:
+        self._part, self._steps, self._there, self._seen = part, steps, False, 0
 
     def start(self, name: str, total: int | None = None, unit: str = "") -> None:
-        """Notes when training begins."""
-        self._training = name == "training"
+        """Notes when the part begins."""
+        self._there = name == self._part
 
     def advance(self, units: int = 1, note: str = "") -> None:
-        """Counts updates."""
-        self._seen += self._training
-        if self._training and self._seen == 2:
+        """Counts its steps."""
+        self._seen += self._there
+        if self._there and self._seen == self._steps:
             signal.raise_signal(signal.SIGINT)
 
 
@@ -57,6 +57,17 @@ def test_data_changed_between_run_and_resume(place: Place) -> None:
     assert not (record.path / "model").exists()
     file.write_bytes(before)
     assert is_whole(place.store.find(api.resume(record.id, place.store).run))
+
+
+def test_stopped_in_the_last_evaluation(place: Place) -> None:
+    earlier = place.run()
+    with pytest.raises(ResumeLater, match="what was trained is saved") as caught:
+        api.run(place.recipe(), place.folder, Interrupt("the last evaluation", 1), place.store)
+    record = place.store.find("last")
+    assert record.status == "interrupted"
+    assert caught.value.advice == f"luthier runs resume {record.id}"
+    again = api.resume(record.id, place.store)
+    assert is_whole(place.store.find(again.run)) and again.metrics == earlier.metrics
 
 
 def _disk_full(*_: Any, **__: Any) -> None:

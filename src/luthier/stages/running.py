@@ -30,7 +30,7 @@ from luthier.stages.safety import checks
 from luthier.stages.safety.attacking.checked import attacked
 from luthier.stages.safety.attacking.harden import harden
 from luthier.stages.safety.evidence import write_evidence
-from luthier.stages.training import Trained, memory_advice, state_key, train
+from luthier.stages.training import Trained, demand_same_data, memory_advice, state_key, train
 from luthier.stages.workshop import Workshop, plan_of, set_up
 from luthier.store.artefacts import Artefacts
 from luthier.store.manifest import Manifest
@@ -93,7 +93,8 @@ def _work(
     folder = record.path if record else Path(tempfile.mkdtemp(prefix="luthier-"))
     try:
         shop = set_up(recipe, base_folder, folder, Artefacts(store.folder), progress)
-        _same_data(record, shop)
+        if record:
+            demand_same_data(record, shop)
         suspected = checks.before(shop, progress) if record else {}
         if record:
             _begin(record, shop, store)
@@ -133,7 +134,9 @@ def _work(
         raise
     except KeyboardInterrupt:
         _mark(record, store, "interrupted", "stopped by you")
-        raise
+        if record is None:
+            raise
+        raise _stopped(record) from None
     except LuthierError as error:
         _mark(record, store, "failed", str(error))
         raise
@@ -182,24 +185,18 @@ def _leave(folder: Path, shop: Workshop, seconds: float) -> RunResult:
     return RunResult("", folder, shop.task.value, {}, folder, seconds)
 
 
+def _stopped(record: RunRecord) -> ResumeLater:
+    """What is said where the user stops a run outside the updates of its training."""
+    states = [record.path / "checkpoint" / "state.json", record.path / "search" / "trials"]
+    kept = "what was trained is saved" if any(s.exists() for s in states) else "nothing was trained"
+    return ResumeLater(
+        f"run {record.id}", f"stopped by you; {kept}", advice=f"luthier runs resume {record.id}"
+    )
+
+
 def _mark(record: RunRecord | None, store: Store, status: Any, reason: str) -> None:
     if record is not None:
         store.set_status(record.id, status, reason)
-
-
-def _same_data(record: RunRecord | None, shop: Workshop) -> None:
-    if record is None:
-        return
-    before = record.facts.get("state_key")
-    if before is not None and before != state_key(shop):
-        changed = record.facts.get("data_hash") != shop.prepared.fingerprint
-        raise CheckRun(
-            f"run {record.id}",
-            "the data file changed since the run began"
-            if changed
-            else "model or packages changed since the run began",
-            advice="restore it, or start a new run",
-        )
 
 
 def _begin(record: RunRecord, shop: Workshop, store: Store) -> None:

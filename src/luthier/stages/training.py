@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from luthier.core.errors import FixRecipe, LowerMemory
+from luthier.core.errors import CheckRun, FixRecipe, LowerMemory
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Progress
 from luthier.core.types import Task
@@ -32,6 +32,7 @@ from luthier.stages.safety.attacking.adversarial import against_attacks, hardene
 from luthier.stages.safety.privacy import set_up_privacy
 from luthier.stages.starting import StartGently, put_names, put_probe
 from luthier.stages.workshop import Workshop
+from luthier.store.store import RunRecord
 from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
 from luthier.train.gradients.sharded import ShardedGradient
@@ -185,6 +186,24 @@ def state_key(shop: Workshop) -> str:
             "contract": shop.contract.hash,
             "recipe": recipe,
         }
+    )
+
+
+def demand_same_data(record: RunRecord, shop: Workshop) -> None:
+    """Passes where a run goes on with the data, model and packages that it began with.
+
+    Raises: CheckRun.
+    """
+    before = record.facts.get("state_key")
+    if before is None or before == state_key(shop):
+        return
+    changed = "model or packages"
+    if record.facts.get("data_hash") != shop.prepared.fingerprint:
+        changed = "the data file"
+    raise CheckRun(
+        f"run {record.id}",
+        f"{changed} changed since the run began",
+        advice="restore it, or start a new run",
     )
 
 
