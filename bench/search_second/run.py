@@ -29,6 +29,8 @@ QUESTION = "Is the second of two similar searches faster because of what the fir
 COMMAND = "python bench/search_second/run.py"
 RATE, BUDGET = 5e-5, "8x one run"
 """The learning rate that Trainer has where nobody says one; for LoRA it is too small."""
+SOURCES = ("portfolio", "transfer", "target", "refine", "prior")
+"""All but clones: these train on from another trial, which no history can make shorter."""
 ROWS = {"train": 400, "validation": 150, "test": 200}
 WHOLE = 16
 """Units of a whole run."""
@@ -88,8 +90,10 @@ def searched(home: Path, task: str, seed: int, quick: bool) -> dict[str, Any]:
         "model": {"id": "embedded:causal", "precision": "float32"},
         "train": {"learning_rate": RATE, "epochs": 1, "seed": seed},
         "evaluate": {"generate_rows": 8, "max_new_tokens": 24, "forgetting": False},
-        "tune": {"budget": BUDGET, "maximize": "bits_per_byte", "seeds": 0},
-    }
+        "tune": {
+            "budget": BUDGET, "maximize": "bits_per_byte", "seeds": 0, "sources": list(SOURCES),
+        },
+    }  # fmt: skip
     done = run(recipe_from_dict(recipe, task), folder, Silence(), Store.open(folder=home / "store"))
     told = done.search or {}
     trials = [

@@ -17,11 +17,17 @@ def with_peers(place: Path, *packages: str) -> None:
         return
     env = place / ".env"
     python = env / "bin" / "python"
+    install = [python, "-m", "pip", "install", "-q", *packages]
+    if Path(sys.prefix) == env:
+        # Made before this peer was added.
+        subprocess.run(install, check=True)
+        importlib.invalidate_caches()
+        return
     if not python.exists():
         venv.create(env, with_pip=True)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         shared = env / "lib" / version / "site-packages" / "shared.pth"
         source = place.parents[1] / "src"
         shared.write_text(f"{sysconfig.get_paths()['purelib']}\n{source}\n", encoding="utf-8")
-        subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+        subprocess.run(install, check=True)
     os.execv(python, [str(python), "-W", "ignore", *sys.argv])

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from luthier.search.trial import Trial
 from luthier.stages.page.data import ReportData
 from luthier.stages.page.search import search_part
 from luthier.stages.report_page import render
+from luthier.stages.tuning.telling.story import lineage, went_on
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -67,6 +69,18 @@ def test_a_beginner_reads_the_advice_first() -> None:
     section = text[text.index('id="search"') :]
     assert section.index("Use the values of trial t001.") < section.index("<svg")
     assert "2.6 times one run" in section
+
+
+def test_a_winner_that_went_on_from_another_trial_says_so() -> None:
+    """Its values alone do not give the model, and who runs them again must not be misled."""
+    trials = [Trial("t000", {}, "default"), Trial("t001", {}, "prior")]
+    trials += [Trial("t002", {}, "clone", parent="t001"), Trial("t003", {}, "clone", parent="t002")]
+    assert went_on(lineage(trials[1], trials)) == ""
+    said = went_on(lineage(trials[3], trials))
+    assert "t002, which went on from t001" in said and "about 3 times" in said
+    told = story()
+    told["trials"][1]["parent"] = "t002"
+    assert "began where t002 was" in page(told) and "began where" not in page(story())
 
 
 def test_every_trial_is_told_with_what_it_changed_and_why_it_ended() -> None:

@@ -12,7 +12,7 @@ import pytest
 from stage_place import Place, is_whole, write_rows
 
 from luthier.cli.views.search import history_facts
-from luthier.core.errors import FixRecipe
+from luthier.core.errors import FixRecipe, ResumeLater
 from luthier.core.types import Task
 from luthier.recipe.load import load_recipe
 from luthier.search.history.log import StoredLog
@@ -122,7 +122,7 @@ def test_an_interrupted_search_goes_on(
         return advance(self, piece)
 
     monkeypatch.setattr(SharedBase, "advance", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(ResumeLater):
         place.run(changes)
     run = place.store.find("last")
     assert run.status == "interrupted"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from stage_place import Place, write_rows
 
-from luthier.core.errors import LowerLearningRate
+from luthier.core.errors import LowerLearningRate, ResumeLater
 from luthier.core.types import Task
 from luthier.recipe.load import load_recipe
 from luthier.search.budget import Limit
@@ -49,6 +49,7 @@ def test_trials_adapt_the_upper_layers_and_the_recipe_is_trained_with_what_they_
     told: dict[str, Any] = result.search or {}
     *trials, whole = told["trials"]
     assert len(trials) > 1 and {t["config"]["depth"] for t in trials} == {"third"}
+    assert all(t["parent"] is None for t in told["trials"])
     assert whole["source"] == "whole" and whole["config"]["depth"] == "all"
     assert whole["curve"][-1][0] == UNITS
     assert told["one_run"] == whole["seconds"]
@@ -100,7 +101,7 @@ def test_a_run_that_is_cut_off_goes_on_with_the_whole_run(
         return advance(self, piece)
 
     monkeypatch.setattr(SharedBase, "advance", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(ResumeLater):
         place.run(BUDGET)
     run = place.store.find("last")
     before = len(StoredLog(place.store, run.id, run.path / "search" / "rows").trials())

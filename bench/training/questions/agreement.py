@@ -20,19 +20,24 @@ STEADY = (
     "the same with SGD and momentum, whose update does not divide a gradient by its size",
     "PEFT + plain torch loop",
 )
+USUAL = (
+    "the same with AdamW at Trainer's own learning rate, 5e-5",
+    "PEFT + plain torch loop",
+)
 ROUNDING = (
     "largest error of a LoRA weight after these 20 updates, against the same in float64 (ratio: "
     "theirs to ours)",
     "PEFT + plain torch loop, float32 too",
 )
 STEPS = 20
+USUAL_RATE = 5e-5
 SGD_RATE = 0.01
 """With it the farthest weight goes about as far as with AdamW."""
 
 
 def measure(ledger: Ledger, settings: Settings) -> None:
     """One line each; all are deterministic, so one repetition is enough."""
-    if all(ledger.has(*line) for line in (CURVE, PARITY, STEADY, ROUNDING)):
+    if all(ledger.has(*line) for line in (CURVE, PARITY, USUAL, STEADY, ROUNDING)):
         return
     place = WORK / "agreement"
     place.mkdir(parents=True, exist_ok=True)
@@ -53,6 +58,12 @@ def measure(ledger: Ledger, settings: Settings) -> None:
             "optimizer": {"weight_decay": 0.0},
         },
     }
+    usual = shared | {"rate": USUAL_RATE}
+    train = recipe["train"] | {"learning_rate": USUAL_RATE}
+    once("ours/curve.py", usual | {"data": str(folder), "recipe": recipe | {"train": train}},
+         settings.threads)  # fmt: skip
+    plain = once("theirs/plain.py", usual | {"model": encoder()}, settings.threads)
+    ledger.add(value_row(USUAL, [plain["weights"]], 1e-6, 1e-6))
     steady = shared | {"rate": SGD_RATE, "optimizer": "sgd"}
     train = recipe["train"] | {
         "learning_rate": SGD_RATE, "optimizer": {"weight_decay": 0.0, "kind": "sgd"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from synthetic_tasks import ROWS, SPACE, Made, family, poisoned, turned
@@ -150,3 +152,20 @@ def test_what_is_believed_of_one_candidate_narrows_it():
     narrow = posterior.believing([configs[0]]).of_configs(configs[:1]).deviation
     assert narrow[0] < posterior.of_configs(configs[:1]).deviation[0]
     assert posterior.draws(configs, 5, np.random.default_rng(0)).shape == (5, 60)
+
+
+def test_a_clone_says_nothing_of_its_configuration_alone():
+    task, posterior = TASKS[0], model()
+    plain = trials_of(task, 6)
+    posterior.fit(plain)
+    near = SPACE.draw(np.random.default_rng(3), 1)
+    before = posterior.of_configs(near).mean
+    clone = task.trial("clone", near[0], 9, 16)
+    clone.parent = "t0"
+    clone.curve = [replace(o, score=0.999) for o in clone.curve]
+    posterior.fit([*plain, clone])
+    assert np.allclose(posterior.of_configs(near).mean, before)
+    of_clone = posterior.of_trials([clone])
+    assert of_clone.mean[0] > posterior.of_trials(plain).mean.max()
+    young = replace(clone, curve=clone.curve[:1])
+    assert posterior.of_trials([young]).deviation[0] > of_clone.deviation[0]

@@ -102,7 +102,7 @@ class Standing:
         parts = [self.beliefs(paused)] if paused else []
         if proposal is not None:
             posterior = self.posterior.believing(begun) if begun else self.posterior
-            parts.append(posterior.of_configs([proposal.config]))
+            parts.append(self._promise(proposal, posterior))
         mean = np.concatenate([part.mean for part in parts])
         deviation = np.concatenate([part.deviation for part in parts])
         noise = self._noise()
@@ -113,6 +113,14 @@ class Standing:
             self.best, self._secured()
         )
         return log_provable_improvement(mean, settled, best, self._provable(noise))
+
+    def _promise(self, proposal: Proposal, posterior: FreezeThaw) -> Belief:
+        """Where a new trial is expected to end; a clone at least where its parent does."""
+        found = posterior.of_configs([proposal.config])
+        parent = next((t for t in self.roster.trials if t.id == proposal.parent), None)
+        if parent is None:
+            return found
+        return Belief(np.maximum(found.mean, self.beliefs([parent]).mean), found.deviation)
 
     def _secured(self) -> float:
         """The highest believed score among the trials that could ship now."""

@@ -46,7 +46,8 @@ class FreezeThaw:
     what its curve promises. The mixture over past tasks is the mean and the width of a process
     whose residual the pseudo-observations correct everywhere. `rows` is the number of validation
     rows, `kind` the task's name (empty: like every past task). `history` and `curve` switch parts
-    off. Beliefs about configurations leave out the scatter between seeds.
+    off. Beliefs about configurations leave out the scatter between seeds. A clone, which began
+    with the parameters of another trial, says nothing of its configuration alone.
     Sources: Swersky et al. 2014, Feurer et al. 2018.
     """
 
@@ -84,7 +85,7 @@ class FreezeThaw:
 
     def fit(self, trials: Sequence[Trial]) -> None:
         """Takes in all trials so far; what an earlier call was given is forgotten."""
-        shown = [(t, course(t.curve, self.scale)) for t in trials]
+        shown = [(t, course(t.curve, self.scale)) for t in trials if t.parent is None]
         kept = [(t, c) for t, c in shown if c is not None or t.status == "diverged"]
         inputs = self.space.encode([t.config for t, _ in kept])
         going = [p for p, (t, _) in enumerate(kept) if t.status != "diverged"]
@@ -115,6 +116,8 @@ class FreezeThaw:
         off, deviation = self._others(trials, inputs)
         told = self._pseudo([(t, course(t.curve, self.scale)) for t in trials], inputs)
         precision, own = (width * deviation) ** -2, np.maximum(told.noise, 1e-6) ** -2
+        # A clone began elsewhere than its configuration does: it is known by its curve only.
+        precision[[t.parent is not None for t in trials]] = 1e-9
         total = precision + own
         middle = (precision * (mean + width * off) + own * told.values) / total
         return belief(middle, np.sqrt(1 / total))
@@ -159,7 +162,8 @@ class FreezeThaw:
                 values[place], noise[place] = self._sunk, SUNK
             elif seen is not None:
                 own = own_noise(self.scale, seen.score, self.rows)
-                values[place], noise[place] = self._forecast.final(seen, float(priors[place]), own)
+                forecast = self._forecast if trial.parent is None else LastValue()
+                values[place], noise[place] = forecast.final(seen, float(priors[place]), own)
         return Observed(inputs, values, noise)
 
     def _forecast_of(self, courses: Sequence[Course], priors: Array) -> Forecast:

@@ -33,7 +33,8 @@ class SearchTrial:
     """One configuration: where it came from, how far it came and what it differs in.
 
     `changed` holds values that differ from the recipe's; `best` is its best score, `seconds` are
-    processor seconds, `points` its curve over sixteenths of a run.
+    processor seconds, `points` its curve over sixteenths of a run, `parent` the trial whose
+    parameters it began with.
     """
 
     id: str
@@ -45,6 +46,7 @@ class SearchTrial:
     changed: dict[str, str]
     points: tuple[tuple[Number, Number], ...]
     seed: int = 0
+    parent: str | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -169,7 +171,7 @@ def _trial(told: Mapping[str, Any], first: Mapping[str, Any], higher: bool) -> S
     return SearchTrial(
         told["id"], told["source"], told["status"], told["reason"], best, told["seconds"],
         {n: _short(n, v, first) for n, v in told["config"].items() if v != first.get(n)},
-        tuple((u, s) for u, s in told["curve"]), told["seed"],
+        tuple((u, s) for u, s in told["curve"]), told["seed"], told.get("parent"),
     )  # fmt: skip
 
 

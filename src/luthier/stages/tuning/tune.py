@@ -147,6 +147,9 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
     earlier = portfolio(space, related, features, OPENING, shop.task.value, scale.share)
     by_formula = formula_first(space)
     rules = Rules(arms=section.sources) if section.sources else Rules()
+    if depth.own is not None:
+        # The whole run afterwards begins anew: only what values alone are worth is of use to it.
+        rules = replace(rules, arms=tuple(arm for arm in rules.arms if arm != "clone"))
     problem = Problem(
         space=space,
         scale=scale,

@@ -19,7 +19,7 @@ from luthier.stages.tuning.goal import Goal
 
 @dataclass(frozen=True)
 class Told:
-    """One trial as a reader sees it."""
+    """One trial as a reader sees it; `parent` is the trial whose parameters it began with."""
 
     id: str
     source: str
@@ -30,6 +30,7 @@ class Told:
     seconds: float
     measures: dict[str, float]
     seed: int = 0
+    parent: str | None = None
 
     @staticmethod
     def of(trial: Trial) -> Told:
@@ -44,6 +45,7 @@ class Told:
             round(trial.cost, 2),
             dict(trial.curve[-1].measures) if trial.curve else {},
             trial.seed,
+            trial.parent,
         )
 
 
@@ -114,7 +116,37 @@ def tell(controller: Controller, choice: Choice, goal: Goal, limit: Limit) -> St
             "weights": controller.posterior.weights,
             "portfolio": [dict(c) for c in controller.problem.portfolio],
         },
-        advice=advice_of(choice, goal.metric, default.cost, cost, _tried(trials)),
+        advice=advice_of(choice, goal.metric, default.cost, cost, _tried(trials))
+        + went_on(lineage(winner, trials)),
+    )
+
+
+def lineage(trial: Trial, trials: Sequence[Trial]) -> list[str]:
+    """The trial and those whose parameters it inherited, the eldest last.
+
+    >>> lineage(Trial("b", {}, "clone", parent="a"), [Trial("a", {}, "prior")])
+    ['b', 'a']
+    """
+    known = {t.id: t for t in trials}
+    found = [trial.id]
+    while trial.parent is not None and trial.parent in known:
+        trial = known[trial.parent]
+        found.append(trial.id)
+    return found
+
+
+def went_on(line: Sequence[str]) -> str:
+    """What a reader must know of a winner that began where another trial was.
+
+    >>> went_on(["t003"])
+    ''
+    """
+    if len(line) < 2:
+        return ""
+    return (
+        f" It went on from {', which went on from '.join(line[1:])}: its values alone do not give "
+        f"this model. Trained from the start it would need about {len(line)} times the updates; "
+        "a larger train.epochs is worth a try."
     )
 
 
