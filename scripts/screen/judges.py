@@ -1,6 +1,7 @@
 """Fits the judges of the content filters on the tuned encoder, calibrates them and writes weights.
 
     python scripts/screen/judges.py RUN DATA OUT    (RUN: folder of the tagger's run)
+    python scripts/screen/judges.py WEIGHTS DATA OUT    (calibrates the judges of a folder of weights anew)
 
 Every source is a published set with a permissive licence; see the card beside the weights.
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from composing import injections
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
@@ -103,8 +105,8 @@ def features(encoder: Encoder, texts: list[str]) -> tuple[Any, np.ndarray]:
     return words, np.stack(states)
 
 
-def fit(kind: str, encoder: Encoder, data: Path, out: dict, report: dict) -> None:
-    """Fits one judge and has it calibrated and measured."""
+def fit(kind: str, encoder: Encoder, data: Path, out: dict) -> None:
+    """Fits one judge."""
     learn = pairs_of(kind, data, "train")
     words, states = features(encoder, [t for t, _ in learn])
     scale = 1 / (states.std(0) + 1e-3) * 0.3
@@ -115,8 +117,6 @@ def fit(kind: str, encoder: Encoder, data: Path, out: dict, report: dict) -> Non
     out[f"{kind}.words"] = (weight[: VOCABULARY + PAIRS] * 3).astype(np.float16)
     out[f"{kind}.states"] = (weight[VOCABULARY + PAIRS :] * scale).astype(np.float32)
     out[f"{kind}.bias"] = model.intercept_.astype(np.float32)
-    report[kind] = {"train": len(learn), **measure(kind, encoder, data, out)}
-    print(kind, json.dumps(report[kind]), flush=True)
 
 
 def measure(kind: str, encoder: Encoder, data: Path, out: dict) -> dict[str, Any]:
@@ -142,10 +142,12 @@ def measure(kind: str, encoder: Encoder, data: Path, out: dict) -> dict[str, Any
     }  # fmt: skip
 
 
-def main(run: Path, data: Path, target: Path) -> None:
-    """Writes `filters.safetensors` and `measured.json` into `target`."""
-    import torch
-
+def tuned(run: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The tensors of adapter and tagger, and the kinds it marks, from a run; from weights, the
+    judges too."""
+    if (weights := run / "filters.safetensors").is_file():
+        with safe_open(str(weights), "np") as file:
+            return load_file(str(weights)), json.loads(file.metadata()["kinds"])
     adapter = load_file(str(run / "model" / "adapter" / "adapter_model.safetensors"))
     about = json.loads((run / "model" / "adapter" / "adapter_config.json").read_text())
     out: dict[str, np.ndarray] = {}
@@ -157,13 +159,24 @@ def main(run: Path, data: Path, target: Path) -> None:
     head = load_file(str(run / "model" / "head.safetensors"))
     out["tag.weight"] = head["weight"].astype(np.float16)
     out["tag.bias"] = head["bias"].astype(np.float16)
+    return out, json.loads((run / "model" / "facts.json").read_text())["labels"]
+
+
+def main(run: Path, data: Path, target: Path) -> None:
+    """Writes `filters.safetensors` and `measured.json` into `target`."""
+    import torch
+
+    out, labels = tuned(run)
     layers = 1 + max(int(n.split(".")[2]) for n in out if n.startswith("encoder.layer."))
     encoder = Encoder.load({n: torch.from_numpy(v) for n, v in out.items()}, layers)
     report: dict[str, Any] = {}
     kinds = ["toxicity", "hate", "injection"]
     for kind in kinds:
-        fit(kind, encoder, data, out, report)
-    labels = json.loads((run / "model" / "facts.json").read_text())["labels"]
+        if f"{kind}.words" not in out:
+            fit(kind, encoder, data, out)
+        trained = len(pairs_of(kind, data, "train"))
+        report[kind] = {"train": trained, **measure(kind, encoder, data, out)}
+        print(kind, json.dumps(report[kind]), flush=True)
     target.mkdir(parents=True, exist_ok=True)
     facts = {"kinds": json.dumps(labels), "judges": json.dumps(kinds), "layers": str(layers)}
     save_file(out, str(target / "filters.safetensors"), metadata=facts)

@@ -1,12 +1,14 @@
 """The first layers of the embedded sentence encoder with the filters' adapter folded in.
 
 Only what filters need is loaded, and transformers is not: a start takes a moment, and a piece of
-text is one pass of two layers whatever number of filters reads it.
+text is one pass of two layers whatever number of filters reads it. Products are of whole numbers:
+three times as fast where a processor has instructions for them. The judges and their thresholds
+were made with these states.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from luthier.models.places import locate
+from luthier.stages.safety.filtering.rounded import Rounded
 
 HEADS = 12
 """Attention heads of all-MiniLM-L6-v2."""
@@ -46,8 +49,15 @@ class Window:
 class Encoder:
     """Turns a piece of text into windows of hidden states; equal pieces give equal bits."""
 
-    def __init__(self, tokenizer: Any, tensors: Mapping[str, Tensor], layers: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        tensors: Mapping[str, Tensor],
+        products: Mapping[str, Callable[[Tensor], Tensor]],
+        layers: int,
+    ) -> None:
         self._tokenizer, self._t, self._layers = tokenizer, tensors, layers
+        self._products = products
 
     @staticmethod
     def load(adapter: Mapping[str, Tensor], layers: int) -> Encoder:
@@ -67,20 +77,14 @@ class Encoder:
             for name in file.keys():  # noqa: SIM118
                 if name.startswith(wanted) and not name.endswith("position_ids"):
                     tensors[name] = file.get_tensor(name).float()
-        for layer in range(layers):
-            for name in _LINEAR.values():
-                place = f"encoder.layer.{layer}.{name}"
-                if f"{place}.a" in adapter:
-                    update = adapter[f"{place}.b"].float() @ adapter[f"{place}.a"].float()
-                    tensors[f"{place}.weight"] = tensors[f"{place}.weight"] + update
-            for part in ("weight", "bias"):
-                tensors[f"encoder.layer.{layer}.{_READ}.{part}"] = torch.cat(
-                    [
-                        tensors.pop(f"encoder.layer.{layer}.{_LINEAR[name]}.{part}")
-                        for name in ("query", "key", "value")
-                    ]
-                )
-        return Encoder(tokenizer, tensors, layers)
+        products = {}
+        for place in (f"encoder.layer.{layer}." for layer in range(layers)):
+            parts = {n: _taken(tensors, adapter, place + where) for n, where in _LINEAR.items()}
+            read = zip(*(parts.pop(name) for name in ("query", "key", "value")), strict=True)
+            products[place + _READ] = Rounded.of(*map(torch.cat, read))
+            for name, (weight, bias) in parts.items():
+                products[place + _LINEAR[name]] = Rounded.of(weight, bias)
+        return Encoder(tokenizer, tensors, products, layers)
 
     def windows(self, text: str) -> list[Window]:
         """The windows of a text, one after the other; none for a text without tokens."""
@@ -101,7 +105,7 @@ class Encoder:
     def _run(self, ids: Tensor) -> Tensor:
         t = self._t
         hidden = (
-            t["embeddings.word_embeddings.weight"][ids]
+            functional.embedding(ids, t["embeddings.word_embeddings.weight"])
             + t["embeddings.position_embeddings.weight"][: len(ids)]
             + t["embeddings.token_type_embeddings.weight"][0]
         )
@@ -111,18 +115,25 @@ class Encoder:
         return hidden
 
     def _layer(self, hidden: Tensor, place: str) -> Tensor:
-        read = self._linear(hidden, place + _READ).view(1, len(hidden), 3, HEADS, -1)
+        read = self._products[place + _READ](hidden).view(1, len(hidden), 3, HEADS, -1)
         query, key, value = read.permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value)[0]
-        mixed = self._linear(mixed.transpose(0, 1).flatten(1), place + _LINEAR["mix"])
+        mixed = self._products[place + _LINEAR["mix"]](mixed.transpose(0, 1).flatten(1))
         hidden = self._norm(hidden + mixed, place + "attention.output.LayerNorm")
-        raised = functional.gelu(self._linear(hidden, place + _LINEAR["up"]))
-        lowered = self._linear(raised, place + _LINEAR["down"])
+        raised = functional.gelu(self._products[place + _LINEAR["up"]](hidden))
+        lowered = self._products[place + _LINEAR["down"]](raised)
         return self._norm(hidden + lowered, place + "output.LayerNorm")
-
-    def _linear(self, value: Tensor, place: str) -> Tensor:
-        return functional.linear(value, self._t[place + ".weight"], self._t[place + ".bias"])
 
     def _norm(self, value: Tensor, place: str) -> Tensor:
         weight, bias = self._t[place + ".weight"], self._t[place + ".bias"]
         return functional.layer_norm(value, (value.shape[-1],), weight, bias, EPSILON)
+
+
+def _taken(
+    tensors: dict[str, Tensor], adapter: Mapping[str, Tensor], place: str
+) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a linear layer out of `tensors`, with its low-rank factors folded in."""
+    weight, bias = tensors.pop(f"{place}.weight"), tensors.pop(f"{place}.bias")
+    if f"{place}.a" in adapter:
+        weight = weight + adapter[f"{place}.b"].float() @ adapter[f"{place}.a"].float()
+    return weight, bias
