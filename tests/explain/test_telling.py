@@ -58,6 +58,14 @@ def test_what_is_said_holds() -> None:
     assert said["against"].numbers["after"] > said["against"].numbers["before"]
 
 
+def test_the_heaviest_word_is_named_first() -> None:
+    passage = _passage("a nice and good film")
+    claims = claims_of(_reader(), passage, _told(passage), ["bad", "fine"])
+    said = {c.kind: c for c in claims}
+    assert "'good' and 'nice' mattered most" in said["necessity"].says
+    assert said["sufficiency"].words == ("good", "nice")
+
+
 def test_a_claim_that_does_not_hold_is_not_said() -> None:
     passage, reader = _passage("a good film"), _reader()
     # These scores are wrong: they name words that do nothing.

@@ -53,6 +53,9 @@ def test_a_run_is_explained(place: Place) -> None:
     page = Seen()
     page.feed(Path(told["page"]).read_text(encoding="utf-8"))
     assert "<b>late</b>" in page.text and "It is not an explanation" in page.text
+    # Scores are text, for those who cannot point at a word.
+    for word in first["words"]:
+        assert f"{word['score']:+.3f}" in page.text
     assert page.scripts == 0 and all(a.startswith("data:") for a in page.addresses)
     assert is_whole(place.store.find(result.run))
     # What was measured once is not measured again.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,8 @@ from luthier.cli.names import RunName
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
 from luthier.cli.views.change import show_change
-from luthier.cli.views.rows import show_mislabelled, show_rows
+from luthier.cli.views.explained import show_explained
+from luthier.cli.views.rows import show_mislabelled
 from luthier.core.errors import FixData
 
 
@@ -111,11 +112,7 @@ def explain(
     if settings.json:
         answer(told)
         return
-    for note in told["notes"]:
-        print(note)
-    for one in told["explanations"]:
-        _print(one, str(told["method"]), level)
-    print(f"The page: {told['page']}")
+    show_explained(told)
 
 
 def _list_mislabelled(settings: Settings, run: str, rows: int, out: Path | None) -> None:
@@ -145,21 +142,3 @@ def _compare(
         answer(told)
         return
     show_change(told, settings.quiet)
-
-
-def _print(one: dict[str, Any], method: str, level: str) -> None:
-    print()
-    print(one["text"].strip())
-    if one["answer"]:
-        print(f"  it wrote: {one['answer']}")
-    heavy = sorted(one["words"], key=lambda w: -abs(w["score"]))[:8]
-    print("  " + "  ".join(f"{w['word']} {w['score']:+.2f}" for w in heavy))
-    for note in one["notes"]:
-        print(f"  {note}")
-    for claim in one["claims"]:
-        print(f"  {claim['says']}")
-    if "learned_from" in one:
-        show_rows(one["learned_from"])
-    if level == "engineer":
-        gap = "" if one["gap"] is None else f", completeness gap {100 * one['gap']:.2f} %"
-        print(f"  method {method}, tokens of the format {one['format']:+.4f}{gap}")

@@ -82,7 +82,7 @@ def _needed(
     first: float,
 ) -> list[Claim]:
     """The fewest of the heaviest words whose loss turns the answer, else the heaviest; and
-    whether they are enough by themselves."""
+    whether they are enough by themselves; the heaviest is named first."""
     heavy = [w for w in towards(told)[:4] if told.scores[w] > 0]
     if not heavy:
         return []
@@ -91,7 +91,7 @@ def _needed(
     turned = [n for n, row in enumerate(left) if int(row.argmax()) != answer]
     place = turned[0] if turned else len(sets) - 1
     words, row = sets[place], left[place]
-    named = tuple(passage.spelt[w] for w in sorted(words))
+    named = tuple(passage.spelt[w] for w in words)
     after = float(row[answer])
     numbers = {"before": first, "after": after}
     alone = float(reader.chances([only(passage, words)])[0][answer])
