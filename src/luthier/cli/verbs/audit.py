@@ -48,7 +48,7 @@ def audit(
         typer.Option(metavar="FILE", help="With --bias: questions on people, for the same models."),
     ] = None,
 ) -> None:
-    """Attack a run's privacy: what is proved, what was demonstrated. Or look for bias."""
+    """Attack a run's privacy, or look for bias: what is proved, what was demonstrated."""
     given: dict[str, Any] = {
         "column": column,
         "terms": terms,
