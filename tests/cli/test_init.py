@@ -134,3 +134,29 @@ def test_given_column_is_written_down_though_its_name_is_usual(tmp_path: Path) -
 def test_any_text_survives_as_a_value(value: str) -> None:
     read = YAML(typ="safe", pure=True).load(f"key: {scalar(value)}\n")
     assert read == {"key": value}
+
+
+def test_few_labels_are_told_with_what_makes_them_worth_more(luthier, tmp_path: Path) -> None:
+    lines = [json.dumps({"text": f"text {i}", "label": f"lost_card{i % 2}"}) for i in range(20)]
+    (tmp_path / "few.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    found = luthier("init", "few.jsonl", "--yes")
+    assert "few-shot ladder" in found.out
+    text = (tmp_path / "recipe.yaml").read_text(encoding="utf-8")
+    assert (
+        "#     lost_card0: lost card0" in text and "pool:" in text and "learning_rate" not in text
+    )
+
+
+def test_classes_of_texts_without_labels(luthier, tmp_path: Path) -> None:
+    lines = [json.dumps({"text": f"some text {i}"}) for i in range(20)]
+    (tmp_path / "pool.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert "--classes" in luthier("init", "pool.jsonl", "--yes").out
+    luthier("init", "pool.jsonl", "--force", "--classes", "billing, lost_card")
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert recipe.task.value == "classify"
+    assert recipe.fewshot.descriptions == {"billing": "billing", "lost_card": "lost card"}
+
+
+def test_classes_beside_labels_or_only_one_are_refused(luthier, rows: Path) -> None:
+    assert "column of labels" in luthier("init", str(rows), "--classes", "a,b").err
+    assert "at least two" in luthier("init", str(rows), "--classes", "a").err

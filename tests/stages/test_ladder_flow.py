@@ -174,6 +174,40 @@ def test_without_test_rows_held_out_rows_are_measured(place: Place) -> None:
     assert "There are no test rows" in page
 
 
+def test_a_test_part_too_small_to_tell_anything_is_learnt_from(place: Place) -> None:
+    result, record = run(place, made(8))
+    assert ladder(record)["rows"] == 24
+    assert result.metrics["measured_on"] == "labelled rows held out in turn"
+    notes = json.loads((record.path / "plan.json").read_text(encoding="utf-8"))["notes"]
+    assert any("a test part of" in note and "all rows are learnt from" in note for note in notes)
+    again = api.run(load_recipe(record.path / "recipe.yaml"), place.folder, store=place.store)
+    assert again.metrics["tuned"] == result.metrics["tuned"]
+
+
+def test_the_report_shows_what_more_labels_bring_and_which_to_give(place: Place) -> None:
+    texts = [{"text": f"{row['text']} please"} for row in made(20, 300)]
+    write_rows(place.folder / "pool.jsonl", texts)
+    changes = {"fewshot.pool": "pool.jsonl", "fewshot.target": 0.99, "fewshot.minutes": 0}
+    _, record = run(place, made(8), changes, test=made(5, 100))
+    found = ladder(record)
+    sizes = [size for size, _ in found["outlook"]["measured"]]
+    assert sizes == sorted(sizes) and sizes[-1] < found["rows"] == found["outlook"]["labels"]
+    assert found["outlook"]["needed"]["target"] == 0.99
+    asked = [row["text"] for row in found["next"]]
+    assert asked and set(asked) <= {row["text"] for row in texts}
+    page = (record.path / "report.html").read_text(encoding="utf-8")
+    assert "Right answers against labels" in page and all(text in page for text in asked)
+    assert f"luthier label {record.id}" in page
+
+
+def test_what_is_said_for_a_ladder_that_is_not_taken_is_told(place: Place) -> None:
+    write_rows(place.folder / "few.jsonl", made(40))
+    many = {"data": {"train": "few.jsonl"}, "model": {"id": str(place.model)}}
+    plan = api.plan(recipe_from_dict(many | {"fewshot": {"pool": "more.jsonl"}}), place.folder)
+    assert any("fewshot.pool is not used" in note for note in plan.notes)
+    assert not any("not used" in n for n in api.plan(recipe_from_dict(many), place.folder).notes)
+
+
 def test_a_class_without_a_row_is_known_by_its_description(place: Place) -> None:
     rows = [row for row in made(6) if row["label"] != "travel"]
     _, record = run(place, rows, {"fewshot.descriptions": SAID}, test=made(5, 100))
@@ -227,9 +261,9 @@ def test_a_pool_is_freed_of_test_rows_labelled_rows_and_repetitions(place: Place
     _, record = run(place, few, {"fewshot.pool": "pool.jsonl"}, test=test, told=told)
     assert ladder(record)["pool"] == 2
     said = " ".join(told.lines)
-    assert "1 texts of the pool are test rows and were left out" in said
-    assert "1 texts of the pool are labelled rows" in said
-    assert "1 texts of the pool stand there more than once" in said
+    assert "left out of the pool as test rows: 1" in said
+    assert "left out of the pool as labelled rows: 1" in said
+    assert "left out of the pool as repeating an earlier text: 1" in said
     assert ladder(record)["notes"] == told.lines[:3]
 
 

@@ -119,14 +119,13 @@ class Needed:
         aim = f"{self.target:.1%}"
         if not self.reachable:
             return f"{aim} is not reachable with this encoder: another encoder or rung is needed"
+        bounded = math.isfinite(self.high)
+        ends = f"{self.low:,.0f} " + (f"to {self.high:,.0f}" if bounded else "or more")
         if self.labels <= labelled:
-            return f"{aim} is probably reached already"
+            return f"{aim} is probably reached already (it takes {ends} labels)"
         _, low, high = self.hours(labelled, seconds)
         hours = (
-            f"{low:.1f} to {high:.1f} hours" if math.isfinite(high) else f"{low:.1f} hours or more"
-        )
-        ends = (
-            f"{self.low:,.0f} to {self.high:,.0f}" if math.isfinite(self.high) else "no upper end"
+            f"{low:.1f} to {high:.1f} hours" if math.isfinite(high) else f"at least {low:.1f} hours"
         )
         return f"{aim} takes about {self.labels:,.0f} labels ({ends}); for you {hours} more"
 

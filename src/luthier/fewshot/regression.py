@@ -13,6 +13,10 @@ from luthier.evaluate.predictions import FloatArray, IntArray
 UNSEEN = 10.0
 """How far below the lowest bias a class without any row lies, in nats."""
 _ROUNDS, _CLOSE = 400, 1e-4
+MOST = 800
+"""Rows up to which finding their own axes costs less than it saves."""
+FLAT = 1e-10
+"""Axes along which rows vary by less than this share of the longest carry nothing."""
 
 
 def regress(
@@ -29,6 +33,11 @@ def regress(
 
     if len(np.unique(truth)) < 2:
         raise FixData("labels to learn from", "all rows have one class", "at least two classes")
+    rows, width = features.shape
+    if rows < min(width, MOST):
+        axes, seen = own_axes(features)
+        low, biases = regress(seen, truth, counts, classes, strength)
+        return np.asarray((features.T @ (axes @ low.T)).T), biases
     with warnings.catch_warnings():
         # What a thousandth of the loss is worth does not show in any choice made here.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -43,3 +52,17 @@ def regress(
     biases = np.full(classes, shift.min() - UNSEEN)
     weights[model.classes_], biases[model.classes_] = rows, shift
     return weights, biases
+
+
+def own_axes(features: Any) -> tuple[FloatArray, FloatArray]:
+    """Rows (N, F) on axes of their own: what makes axes of them (N, R), and their places (N, R).
+
+    A penalty on length leaves weights in the span of the rows, so the regression has the same
+    answer there, with as many numbers as rows and not as features (Kimeldorf and Wahba, 1970).
+    """
+    inner = features @ features.T
+    inner = inner.toarray() if not isinstance(inner, np.ndarray) else inner
+    lengths, axes = np.linalg.eigh(inner)
+    kept = lengths > FLAT * lengths[-1]
+    lengths, axes = np.sqrt(lengths[kept]), axes[:, kept]
+    return axes / lengths, axes * lengths

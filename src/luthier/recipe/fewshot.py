@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from luthier.recipe.section import Section
 
+FEW = 32
+"""Labelled rows per class, in the median, below which `auto` takes the ladder."""
+
 
 class Fewshot(Section):
     """The ladder of rungs from no labels to many; a rung is chosen by evidence."""
@@ -26,6 +29,8 @@ class Fewshot(Section):
     """Longest that tuning the encoder may take, as expected beforehand; 0 leaves it as it is."""
     risk: float = Field(0.1, gt=0, lt=1)
     """Largest share of wrong answers above the score from which an answer may be trusted."""
+    target: float | None = Field(None, gt=0, lt=1)
+    """Share of right answers that is wanted; the report says how many labels it takes."""
 
     @model_validator(mode="after")
     def _shares(self) -> Fewshot:

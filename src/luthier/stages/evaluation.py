@@ -60,6 +60,8 @@ class Evaluated:
     notes: tuple[str, ...] = ()
     against: dict[str, Comparison] = field(default_factory=dict)
     """The tuned model compared with the one that was trained beside it."""
+    measured_on: str = "the sealed test"
+    """Which rows were answered, in words."""
 
     def metrics(self) -> dict[str, Any]:
         """The JSON contract: base, tuned, interval of the tuned model, difference and baselines."""
@@ -83,6 +85,7 @@ class Evaluated:
             "baselines": {n: m for n, m in plain.items() if n not in (self.base, self.tuned)},
             "forgetting": self.forgetting,
             "harness": self.harness,
+            "measured_on": self.measured_on,
         }
 
 
@@ -144,6 +147,7 @@ def _held_out(shop: Workshop, trained: Trained) -> Evaluated:
         base=base,
         absent={n: absent(p) for n, p in models.items()} if rows else {},
         notes=(note,),
+        measured_on="labelled rows held out in turn" if rows else "nothing",
     )
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping as Values
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -15,11 +18,13 @@ from ruamel.yaml.error import YAMLError
 from luthier.core.errors import FixData, FixRecipe
 from luthier.core.files import write_text
 from luthier.core.types import Task
-from luthier.data.glance import glance
+from luthier.data.glance import REACH, glance
 from luthier.data.mapping import Mapping, recognise
-from luthier.data.mappings.names import KNOWN, plain
+from luthier.data.mappings.names import KNOWN, LABEL, plain
 from luthier.data.source import open_source, split_names
+from luthier.evaluate.baseline import humanise
 from luthier.recipe.data import Columns
+from luthier.recipe.fewshot import FEW
 from luthier.recipe.load import parse_yaml, recipe_from_dict
 
 _SPLIT_FILES = {"validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
@@ -36,6 +41,17 @@ _HINTS = """\
 #   learning_rate: 1e-4
 """
 
+_FEW_HINTS = """\
+# Labels are few: the run takes the few-shot ladder by itself. What makes it better:
+# fewshot:
+#   pool: texts.jsonl   # texts without labels; the report then shows which to label next
+#   descriptions:       # one sentence for each class counts as two labelled rows of it
+"""
+_NO_LABELS = """\
+# Without labels the classes are known by these words: say in a sentence what each one means.
+# A file of labelled rows named as data.test measures how good that is.
+"""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -43,7 +59,8 @@ class Look:
 
     `location` is what `data.train` would name, `beside` are files for validation and test that
     lie next to it, `columns` all columns, `sentences` what was seen and why, `given` the columns
-    that were not guessed.
+    that were not guessed, `few` the classes where labelled rows are few, `classes` those that were
+    named for texts without labels.
     """
 
     location: str
@@ -52,6 +69,8 @@ class Look:
     sentences: tuple[str, ...]
     beside: Values[str, Path] = field(default_factory=dict)
     given: Values[str, str] = field(default_factory=dict)
+    few: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def columns_of(data: str, base: Path | None = None) -> tuple[str, ...]:
@@ -80,7 +99,41 @@ def look(
     parts = split_names(data, base)
     if parts:
         told.append(f"The folder brings its own parts: {', '.join(parts)}.")
-    return Look(data, mapping, columns, (*sentences, *told), beside, dict(given or {}))
+    few = _few(data, base, mapping)
+    if few:
+        told.append("Labels are few: the run takes the few-shot ladder.")
+    if mapping.task is Task.ADAPT and task is None:
+        told.append("For a classifier without labels name its classes: --classes one,other.")
+    return Look(data, mapping, columns, (*sentences, *told), beside, dict(given or {}), few)
+
+
+def look_for_classes(data: str, classes: tuple[str, ...], base: Path | None = None) -> Look:
+    """A look at texts without labels that are to be told apart as `classes`.
+
+    Raises: FixRecipe for fewer than two classes; FixData when there is no text, or a label column.
+    """
+    if len(set(classes)) < 2:
+        raise FixRecipe("--classes", f"{len(set(classes))} named", "at least two, as one,other")
+    found = look(data, base, Task.ADAPT)
+    named = next((name for name in found.columns if plain(name) in LABEL), None)
+    if named is not None:
+        raise FixData(
+            data, f"there is a column of labels, {named!r}", "texts without labels for --classes",
+            "leave --classes out: the classes are those of the labels",
+        )  # fmt: skip
+    said = f"No labels: {len(set(classes))} classes are told apart by their names and descriptions."
+    kept = tuple(s for s in found.sentences if not s.startswith("Task "))
+    return replace(found, classes=tuple(dict.fromkeys(classes)), sentences=(said, *kept))
+
+
+def _few(data: str, base: Path | None, mapping: Mapping) -> tuple[str, ...]:
+    """The classes in order, where labelled rows are few; else none."""
+    if mapping.task is not Task.CLASSIFY or mapping.label is None:
+        return ()
+    rows = islice(open_source(data, base).rows(), REACH)
+    labels = [row.get(mapping.label) for _, row in rows]
+    counts = Counter(str(label) for label in labels if label is not None)
+    return tuple(sorted(counts)) if counts and median(counts.values()) < FEW else ()
 
 
 def draft(found: Look, out: Path, base: Path | None = None) -> str:
@@ -95,7 +148,7 @@ def draft(found: Look, out: Path, base: Path | None = None) -> str:
     lines = [
         "# How to fine-tune a model on these rows; paths start at this file's folder.",
         f"name: {scalar(_name(found.location))}",
-        f"task: {found.mapping.task.value}",
+        f"task: {(Task.CLASSIFY if found.classes else found.mapping.task).value}",
         "data:",
         *(f"  {key}: {scalar(value)}" for key, value in data.items()),
     ]
@@ -103,9 +156,20 @@ def draft(found: Look, out: Path, base: Path | None = None) -> str:
     if columns:
         lines.append("  columns:")
         lines += [f"    {key}: {_column(value)}" for key, value in columns.items()]
-    text = "\n".join(lines) + "\n\n" + _HINTS.format(file=out.name)
+    text = "\n".join(lines) + "\n" + _hints(found, out)
     recipe_from_dict(parse_yaml(text, str(out)), str(out))
     return text
+
+
+def _hints(found: Look, out: Path) -> str:
+    """What else may be said in the recipe."""
+    if found.classes:
+        told = [f"    {scalar(name)}: {scalar(humanise(name))}" for name in found.classes]
+        return "\n".join(["fewshot:", "  descriptions:", *told, "", _NO_LABELS])
+    if found.few:
+        told = [f"#     {scalar(name)}: {scalar(humanise(name))}" for name in found.few]
+        return "\n" + _FEW_HINTS + "\n".join(told) + "\n"
+    return "\n" + _HINTS.format(file=out.name)
 
 
 def write_recipe(text: str, out: Path, force: bool = False) -> None:

@@ -47,6 +47,8 @@ class Prepared:
     filters: dict[str, Any] | None = None
     taught: frozenset[int] = frozenset()
     """Table rows that rules or a model labelled: they may teach, and never measure."""
+    own_test: bool = False
+    """Whether the test rows came from a file of their own."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def prepare(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
         notes=(*notes, *seen),
         filters=filters.as_dict(),
         taught=taught,
+        own_test=files.test is not None,
     )
 
 

@@ -43,6 +43,9 @@ def initialise(
         "recipe.yaml"
     ),
     task: Annotated[Task | None, typer.Option(help="The task; else guessed.")] = None,
+    classes: Annotated[
+        str, typer.Option(metavar="A,B", help="The classes of texts that have no labels.")
+    ] = "",
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Take the guesses, ask nothing.")
     ] = False,
@@ -51,11 +54,22 @@ def initialise(
     """Look at a data file and write a recipe for it."""
     with settings.listener() as listener:
         listener.start("look at the data")
-        from luthier.stages.initialise import draft, look, refuse_existing, write_recipe
+        from luthier.stages.initialise import (
+            draft,
+            look,
+            look_for_classes,
+            refuse_existing,
+            write_recipe,
+        )
 
         refuse_existing(out, force)
-        asks = sys.stdin.isatty() and not (yes or settings.json or settings.quiet)
-        found = None if asks else look(data, task=task)
+        asks = sys.stdin.isatty() and not (yes or classes or settings.json or settings.quiet)
+        found = None
+        if classes:
+            names = tuple(name.strip() for name in classes.split(",") if name.strip())
+            found = look_for_classes(data, names)
+        elif not asks:
+            found = look(data, task=task)
     if found is None:
         found = _asked(data, task)
     text = draft(found, out)

@@ -23,7 +23,11 @@ def show_result(result: RunResult, brief: bool) -> None:
         for metric, base, tuned, difference, p in result.summary
     ]
     columns = ["metric", "base", "tuned", "difference (95 %)", "p"]
-    show_table(f"{facts['task']} on the sealed test", columns, rows)
+    title = f"{facts['task']} on {facts['metrics']['measured_on']}"
+    if rows:
+        show_table(title, columns, rows)
+    else:
+        print("Nothing was measured: there is no labelled row to measure by.")
     print(f"Run     {facts['run']}  in {span(facts['seconds'])}")
     print(f"Folder  {facts['path']}")
     print(f"Report  {facts['report']}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from luthier.core.errors import FixData
+from luthier.core.seeds import derive
 from luthier.evaluate.predictions import FloatArray, IntArray
 from luthier.fewshot.rung import Asked, Fitted, Known, Rung
 from luthier.fewshot.rungs.blends import Stacked
@@ -20,6 +21,9 @@ SHARE = 0.5
 """Of the rows of a class on which the views agree, the surer half."""
 WEIGHT = 0.3
 """What a pool row counts beside a labelled one."""
+LOOKED = 1500
+"""Texts of the pool that are answered, drawn by lot where there are more: each fold answers them
+anew, and few of them are learnt from."""
 LEAST = 50
 """Texts below which a pool adds nothing that could be told from chance."""
 
@@ -60,9 +64,13 @@ class WithPool:
 
 def widened(known: Known) -> Known:
     """What is known, with pool rows among the labelled ones; the others stay in the pool."""
-    views = [known.made(rung).probabilities(known.pool) for rung in (Described(), LexicalRung())]
-    places, classes = agreed(views[0], views[1], known.counts)
     pool, rows = known.pool, known.rows
+    random = np.random.default_rng(derive(known.seed, "pool that teaches"))
+    some = np.sort(random.permutation(len(pool))[:LOOKED])
+    asked = pool.take(some) if len(some) < len(pool) else pool
+    views = [known.made(rung).probabilities(asked) for rung in (Described(), LexicalRung())]
+    places, classes = agreed(views[0], views[1], known.counts)
+    places = some[places]
     chosen = pool.take(places)
     both = rows.tokens is not None and chosen.tokens is not None
     joined = Asked(

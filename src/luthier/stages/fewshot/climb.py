@@ -26,6 +26,7 @@ from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.fewshot.rungs.zero import ZeroShot
 from luthier.fewshot.wording import BLANKS
 from luthier.stages.combinations import selection_metric
+from luthier.stages.fewshot.outlook import foretold, wanted
 from luthier.stages.fewshot.pool import Pool, read_pool
 from luthier.stages.fewshot.tuning import put_tuned, tunable
 from luthier.stages.fewshot.worded import wording_of
@@ -61,6 +62,8 @@ def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
     trained = Trained(_still(shop), metric, _score(choice), 0, _probe(known))
     shop.network.output = None
     trained.ladder, trained.held = told(choice, pool), held_out
+    trained.ladder["outlook"] = foretold(known, choice, section.target, progress)
+    trained.ladder["next"] = wanted(known, choice, pool.texts)
     reader = words_of(shop.contract.tokenizer)
     said = wording_of(shop.base, shop.head.labels, shop.contract)
     shop.head = LadderHead(shop.head.labels, bare(choice.fitted), reader, said)

@@ -81,13 +81,12 @@ def _sifted(texts: list[str], seen: dict[str, set[str]], empty: int) -> Pool:
         else:
             kept[key] = text
     said = {
-        "test": "texts of the pool are test rows and were left out of it",
-        "labelled": "texts of the pool are labelled rows and were left out of it",
-        "twice": "texts of the pool stand there more than once and count once",
+        "test": "as test rows",
+        "labelled": "as labelled rows",
+        "twice": "as repeating an earlier text",
     }
-    notes = [f"{counts[name]} {words}" for name, words in said.items() if counts[name]]
-    if empty:
-        notes.append(f"{empty} rows of the pool have no text and were left out")
+    counted = {words: counts[name] for name, words in said.items()} | {"as empty": empty}
+    notes = [f"left out of the pool {words}: {n}" for words, n in counted.items() if n]
     found = list(kept.values())
     if len(found) > MOST:
         chosen = np.sort(np.random.default_rng(0).permutation(len(found))[:MOST])

@@ -11,14 +11,16 @@ import numpy as np
 from luthier.core.errors import FixData, FixRecipe, nearest
 from luthier.core.types import Task
 from luthier.data.feed.labels import HeadFacts, LabelSet
+from luthier.data.split import SealedTest
 from luthier.fewshot.rungs.family import NAMES
-from luthier.recipe.fewshot import Fewshot
+from luthier.recipe.data import Split
+from luthier.recipe.fewshot import FEW, Fewshot
 from luthier.recipe.model import HeadOnly
 from luthier.recipe.recipe import Recipe
 from luthier.stages.prepare import Prepared
 
-FEW = 32
-"""Labelled rows per class, in the median, below which `auto` takes the ladder."""
+FEWEST_TESTED = 30
+"""Rows a test part should have: from fewer, rows held out in turn tell more, and all are learnt."""
 OWN_WORDS = ("train", "adapter", "tune", "safety")
 """Sections that say how to train; where one is given, `auto` leaves the recipe as it is."""
 
@@ -43,8 +45,9 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     wish = recipe.fewshot.enabled
     if wish == "off" or (wish == "auto" and not _few(recipe, prepared)):
         _refuse_bare(prepared)
-        return _with(recipe, enabled="off"), prepared
+        return _with(recipe, enabled="off"), _unused(recipe, prepared)
     refuse(recipe, prepared.task)
+    recipe, prepared = _all_learnt(recipe, prepared)
     names = declared(recipe.fewshot, prepared)
     recipe = _with(recipe, enabled="on").model_copy(
         update={"task": Task.CLASSIFY, "adapter": HeadOnly()}
@@ -53,6 +56,47 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     told = f"{rows} labelled rows of {len(names)} classes: the few-shot ladder is taken"
     prepared = replace(prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, told))
     return recipe, _with_bare(prepared)
+
+
+def _unused(recipe: Recipe, prepared: Prepared) -> Prepared:
+    """With a note of what the recipe says for a ladder that is not taken."""
+    section = recipe.fewshot
+    given = {"pool": section.pool, "descriptions": section.descriptions, "target": section.target}
+    unread = [f"fewshot.{name}" for name, value in given.items() if value]
+    if not unread:
+        return prepared
+    note = (
+        f"{' and '.join(unread)} {'is' if len(unread) == 1 else 'are'} not used: the few-shot "
+        f"ladder is not taken (it is below {FEW} rows per class, where the recipe does not say how "
+        "to train; fewshot.enabled: on takes it in any case)"
+    )
+    return replace(prepared, notes=(*prepared.notes, note))
+
+
+def _all_learnt(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
+    """Without a test part where one that nobody asked for would be too small to tell anything."""
+    rows = len(prepared.splits.test)
+    # By its value: a recipe that was kept whole, and is gone on with, says every default.
+    usual = recipe.data.split.test == Split().test
+    if not usual or prepared.own_test or not 0 < rows < FEWEST_TESTED:
+        return recipe, prepared
+    splits = prepared.splits
+    train = np.sort(np.concatenate([splits.train, splits.test]))
+    counts = prepared.report.rows | {"train": len(train), "test": 0}
+    note = (
+        f"a test part of {rows} rows would tell nothing: all rows are learnt from, and those held "
+        "out in turn measure; give labelled rows as data.test for another test"
+    )
+    prepared = replace(
+        prepared,
+        splits=replace(splits, train=train, test=splits.test[:0]),
+        sealed=SealedTest(splits.test[:0]),
+        report=replace(prepared.report, rows=counts),
+        notes=(*prepared.notes, note),
+    )
+    split = recipe.data.split.model_copy(update={"test": 0.0})
+    data = recipe.data.model_copy(update={"split": split})
+    return recipe.model_copy(update={"data": data}), prepared
 
 
 def refuse(recipe: Recipe, task: Task) -> None:

@@ -77,6 +77,7 @@ def prepare_unlabelled(recipe: Recipe, base_folder: Path, folder: Path) -> Prepa
         mapping=Mapping(Task.CLASSIFY, text=mapping.text, label=label),
         fingerprint=hash_value([fingerprint(place, base_folder) for place in places]),
         notes=(),
+        own_test=recipe.data.test is not None,
     )
 
 

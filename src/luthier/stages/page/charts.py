@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
 from luthier.stages.page.data import Bin, Curve, Histogram, MetricRow, ReportData
+from luthier.stages.page.ladder import OutlookPart
 from luthier.stages.page.scale import Scale, short, ticks
 from luthier.stages.page.words import interval, number
 
@@ -37,6 +39,39 @@ def line_chart(title: str, curves: Sequence[Curve], x_name: str = "step") -> Mar
         )
     ends = "; ".join(f"{c.name} ends at {c.points[-1][1]:.4g}" for c in drawn)
     return figure(title, ends, parts, [(c.name, f"line-{i % 4}") for i, c in enumerate(drawn)])
+
+
+def learning_chart(part: OutlookPart) -> Markup:
+    """Right answers against labels, each tick twice the one before; what lies beyond the labels
+    there are is dashed, with the ends of its interval as a band."""
+    sizes = [math.log2(n) for n, *_ in part.expected]
+    values = [v for _, *ends in part.expected for v in ends] + [v for _, v in part.measured]
+    marks = ticks(min(values), max(values), 4)
+    x, y = axes((min(sizes), max(sizes)), (marks[0], marks[-1]))
+    doubled = [part.labels * 2.0**k for k in range(-3, 3)]
+    shown = [n for n in doubled if min(sizes) <= math.log2(n) <= max(sizes)]
+    parts = [grid(x, y, [], marks, "labels")]
+    tick = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>')
+    parts += [tick.format(x(math.log2(n)), HEIGHT - BOTTOM + 16, f"{n:,.0f}") for n in shown]
+    at = [(x(math.log2(n)), y(low), y(high)) for n, _, low, high in part.expected]
+    around = [f"{a},{low}" for a, low, _ in at] + [f"{a},{high}" for a, _, high in reversed(at)]
+    parts.append(Markup('<polygon class="band" points="{}"/>').format(" ".join(around)))
+    for kind, inside in (("line-0", True), ("line-1", False)):
+        points = [
+            f"{x(math.log2(n))},{y(value)}"
+            for n, value, *_ in part.expected
+            if (n <= part.labels if inside else n >= part.labels)
+        ]
+        line = Markup('<polyline class="line {}" points="{}"/>')
+        parts.append(line.format(kind, " ".join(points)))
+    dot = Markup('<circle class="dot dot-0" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>')
+    for n, value in part.measured:
+        note = f"{n:,.0f} labels: {value:.1%} right"
+        parts.append(dot.format(x(math.log2(n)), y(value), note))
+    end = part.expected[-1]
+    about = f"{end[1]:.1%} expected at {end[0]:,.0f} labels ({end[2]:.1%} to {end[3]:.1%})."
+    keys = [("so far", "line-0"), ("forecast", "line-1")]
+    return figure("Right answers against labels", about, parts, keys)
 
 
 def calibration_chart(bins: Sequence[Bin]) -> Markup:
