@@ -18,10 +18,11 @@ from luthier.core.errors import FixRecipe
 from luthier.core.types import Task
 from luthier.data.mapping import Mapping
 from luthier.models.adapter import lowest_trained
+from luthier.models.adapters.folding import folded
 from luthier.models.build import build_adapter
 from luthier.recipe.load import recipe_from_dict
 from luthier.stages.parts.answers import score_all
-from tiny import Bench, Quiet, furthest, make_bench
+from tiny import Bench, Quiet, furthest, make_bench, same_bits
 
 TABLE: dict[str, dict[str, Any]] = {
     "lora": {"kind": "lora", "rank": 4},
@@ -140,6 +141,32 @@ def test_kept_and_opened_again(
     np.testing.assert_array_equal(before, after)
     assert tuned.contract.hash == bench.contract.hash
     assert tuned.head.labels == bench.head.labels
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_folded_it_answers_alike_and_comes_back_to_the_bit(
+    name: str, task: str, bert: Path, llama: Path
+) -> None:
+    bench, _ = _bench(name, task, bert if task == "classify" else llama)
+    bench.train(4, bench.batches())
+    bits = _whole(bench)
+    before = np.stack(score_all(bench.network, bench.head, bench.exam()))
+    with folded(bench.network) as done:
+        inside = np.stack(score_all(bench.network, bench.head, bench.exam()))
+        moved = not same_bits(bits, _whole(bench))
+    assert done == moved == name.startswith(("lora", "rslora"))
+    np.testing.assert_allclose(inside, before, atol=1e-5)
+    assert same_bits(bits, _whole(bench))
+    np.testing.assert_array_equal(
+        np.stack(score_all(bench.network, bench.head, bench.exam())), before
+    )
+
+
+def test_weights_in_few_bits_are_not_folded(bert: Path) -> None:
+    bench = make_bench(bert, Task.CLASSIFY)
+    bench.network.bfloat16()
+    with folded(bench.network) as done:
+        assert not done
 
 
 PEFT = [(n, t) for n, t in CASES if TABLE[n]["kind"] in ("lora", "ia3")]

@@ -11,8 +11,9 @@ import torch
 from luthier.core.errors import FixData, FixModel, FixRecipe
 from luthier.core.types import Task
 from luthier.explain.attribution import Attribution, Attributor, Passage, Question, by_word
+from luthier.explain.attributions.ablation import AblationRegression
 from luthier.explain.attributions.attention import attentions
-from luthier.explain.attributions.build import member_of, members
+from luthier.explain.attributions.build import member_of, members, unmeasured
 from luthier.explain.attributions.integrated import IntegratedGradients
 from luthier.explain.passages import conversation_of, passages_of
 from luthier.explain.subject import Subject
@@ -214,12 +215,31 @@ def test_a_text_without_words_is_refused(text: str, bert: Path) -> None:
         passages_of([text], bench.contract, "here")
 
 
+@pytest.mark.parametrize("writes", [True, False])
+def test_what_stands_in_for_a_measured_method_says_for_and_against(writes: bool) -> None:
+    assert member_of(unmeasured(writes), writes).signed
+
+
 def test_every_member_is_one_of_the_protocol() -> None:
     for member in members(True).values():
         checked: Attributor = member
         assert checked.name
     empty = Attribution("x", np.zeros(2), True)
     assert empty.order == [0, 1]
+
+
+@pytest.mark.parametrize(("words", "passes"), [(3, 9), (20, 21), (90, 31)])
+def test_longer_texts_get_more_draws_up_to_a_bound(
+    words: int, passes: int, classifier: Known
+) -> None:
+    subject, questions = classifier
+    passage = questions[0].passage
+    ids = np.resize(passage.ids[1:-1], words)
+    spans = tuple((i, i + 1) for i in range(words))
+    question = Question(Passage("x" * words, ids, spans, np.arange(words)))
+    method = AblationRegression(draws=8, most=30)
+    (found,) = method.explain(subject, [question])
+    assert found.passes == passes
 
 
 def test_the_same_numbers_as_captum(classifier: Known) -> None:

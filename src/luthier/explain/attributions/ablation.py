@@ -21,9 +21,13 @@ from luthier.explain.subject import Ask, Subject
 
 @dataclass(frozen=True)
 class AblationRegression:
-    """Ridge regression of the score on which words were kept; each draw comes with its opposite."""
+    """Ridge regression of the score on which words were kept; each draw comes with its opposite.
+
+    There are at least `draws`, one for each word of longer texts, and at most `most`.
+    """
 
     draws: int = 64
+    most: int = 64
     how: Literal["mask", "delete"] = "mask"
     ridge: float = 1.0
     seed: int = 0
@@ -53,7 +57,8 @@ class AblationRegression:
         # By the tokens alone, so that company and order change nothing.
         seed = derive(self.seed, "ablation", str(question.passage.ids.tolist()))
         dice = np.random.default_rng(seed)
-        half = np.stack([dice.permutation(count) < count / 2 for _ in range(self.draws // 2)])
+        draws = max(self.draws, min(count, self.most))
+        half = np.stack([dice.permutation(count) < count / 2 for _ in range((draws + 1) // 2)])
         return np.concatenate([half, ~half])
 
     def _fitted(self, kept: np.ndarray, values: Floats, writes: bool) -> Attribution:

@@ -19,7 +19,7 @@ from luthier.explain.subject import Subject
 
 ALIKE = 0.3
 """More agreement than this with a model of shuffled weights, and a method does not read it."""
-VERSION = 1
+VERSION = 2
 SHOWN = (AttentionRollout, RawAttention)
 """Pictures of the model, never its explanation."""
 BLOCK = 8

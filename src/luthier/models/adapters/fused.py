@@ -84,6 +84,18 @@ class FusedLoraLinear(PeftLinear):  # type: ignore[misc]
         dropouts = [m for m in self.lora_dropout.values() if isinstance(m, nn.Dropout) and m.p > 0]
         return len(self.active_adapters) == 1 and not (dropouts or len(self.lora_variant))
 
+    @property
+    def foldable(self) -> bool:
+        """Whether its update may be added to its weight, without rounding to fewer bits."""
+        base = self.base_layer
+        return (
+            type(base) is nn.Linear
+            and base.weight.dtype == torch.float32
+            and len(self.active_adapters) == 1
+            and not (self.merged or self.disable_adapters or len(self.lora_variant))
+            and all(part.bias is None for part in self.lora_B.values())
+        )
+
     def _plain_adapter(self, x: Tensor) -> str | None:
         """The only active adapter when the fast way is legal, else None."""
         if self.disable_adapters or self.merged or len(self.active_adapters) != 1:

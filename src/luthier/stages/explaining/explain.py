@@ -14,13 +14,14 @@ from luthier.core.files import write_json, write_text
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.explain.attribution import Attribution, Passage, Question
-from luthier.explain.attributions.build import member_of
+from luthier.explain.attributions.build import member_of, unmeasured
 from luthier.explain.gate.verdict import Verdict
 from luthier.explain.passages import conversation_of, passages_of
 from luthier.explain.subject import Subject
 from luthier.explain.telling.claims import claims_of, for_level
 from luthier.explain.telling.edits import smallest_edits
 from luthier.explain.telling.reader import Reader
+from luthier.models.adapters.folding import folded
 from luthier.stages.explaining.asked import Asked, refuse_unfinished, rows_asked
 from luthier.stages.explaining.heads import attention_view
 from luthier.stages.explaining.judging import verdict_of
@@ -35,7 +36,6 @@ from luthier.store.manifest import Manifest
 from luthier.store.store import RunRecord, Store
 
 LEVELS = ("customer", "analyst", "engineer")
-UNMEASURED = "integrated-late"
 FOLDER = "explain"
 
 
@@ -61,25 +61,10 @@ def explain(
     rows, notes = rows_asked(asked, record, tuned, base_folder, progress)
     questions, rows = _questions(rows, asked, tuned, subject, progress)
     refuse_rows(record, tuned, asked, len(questions))
-    verdict, reason = verdict_of(record, tuned, subject, asked.seed, progress)
-    method = asked.method
-    if method == "auto":
-        method = verdict.chosen if verdict else UNMEASURED
-    progress.start("explaining", len(questions), "texts")
-    found = member_of(method, subject.writes).explain(subject, questions)
     near = lexicon_of(tuned.base, Artefacts(store.folder), progress).neighbours
-    told = {
-        "run": record.id,
-        "task": tuned.task.value,
-        "method": method,
-        "level": asked.level,
-        "notes": [*notes, *([reason] if reason else []), *_warnings(verdict, method, subject)],
-        "gate": verdict.as_dict() if verdict else None,
-        "explanations": [
-            _told(one, question, row, tuned, subject, asked, near)
-            for one, question, row in zip(found, questions, rows, strict=True)
-        ],
-    }
+    with folded(tuned.network):
+        told = _explained(record, tuned, subject, (questions, rows), asked, near, progress)
+    told["notes"] = [*notes, *told["notes"]]
     if asked.learned_from:
         run = record, tuned, Artefacts(store.folder)
         add_rows(told, subject, questions, asked, run, progress)
@@ -90,6 +75,36 @@ def explain(
     write_text(folder / "explanations.html", page_of(told))
     Manifest.write(record.path)
     return told
+
+
+def _explained(
+    record: RunRecord,
+    tuned: Tuned,
+    subject: Subject,
+    asks: tuple[Sequence[Question], Sequence[dict[str, Any]]],
+    asked: Asked,
+    near: Callable[[str], Sequence[str]],
+    progress: Progress,
+) -> dict[str, Any]:
+    questions, rows = asks
+    verdict, reason = verdict_of(record, tuned, subject, asked.seed, progress)
+    method = asked.method
+    if method == "auto":
+        method = verdict.chosen if verdict else unmeasured(subject.writes)
+    progress.start("explaining", len(questions), "texts")
+    found = member_of(method, subject.writes).explain(subject, questions)
+    return {
+        "run": record.id,
+        "task": tuned.task.value,
+        "method": method,
+        "level": asked.level,
+        "notes": [*([reason] if reason else []), *_warnings(verdict, method, subject)],
+        "gate": verdict.as_dict() if verdict else None,
+        "explanations": [
+            _told(one, question, row, tuned, subject, asked, near)
+            for one, question, row in zip(found, questions, rows, strict=True)
+        ],
+    }
 
 
 def _warnings(verdict: Verdict | None, method: str, subject: Subject) -> list[str]:

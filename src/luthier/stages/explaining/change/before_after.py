@@ -14,7 +14,7 @@ from luthier.core.files import write_json, write_text
 from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.explain.attribution import Floats
-from luthier.explain.attributions.build import member_of
+from luthier.explain.attributions.build import member_of, unmeasured
 from luthier.explain.bias.rates import interval_of, weights_of
 from luthier.explain.change.weight import moved, shifts
 from luthier.explain.subject import Subject
@@ -31,7 +31,6 @@ from luthier.store.store import RunRecord
 
 FOLDER = "explain"
 NAME = "before-after"
-UNMEASURED = "integrated-late"
 ROWS_SHOWN = 8
 DRAWS = 1000
 
@@ -64,7 +63,7 @@ def before_after(
     verdict, reason = verdict_of(record, tuned, subject, asked.seed, progress)
     method = asked.method
     if method == "auto":
-        method = verdict.chosen if verdict else UNMEASURED
+        method = verdict.chosen if verdict else unmeasured(subject.writes)
     warning = verdict.warning(method) if verdict else reason
     with tempfile.TemporaryDirectory() as temporary:
         prepared = data_again(record, tuned, Path(temporary), progress)
