@@ -8,6 +8,9 @@ from typing import Any
 from luthier.stages.explaining.show import pieces
 from luthier.stages.report_page import html_template
 
+TOLD = 5
+"""Shortcuts with a sentence of their own, those that turn most answers."""
+
 
 def page_of(told: Mapping[str, Any]) -> str:
     """The page; every value escaped."""
@@ -59,15 +62,18 @@ def _moved(told: Mapping[str, Any]) -> list[str]:
 def _shortcuts(told: Mapping[str, Any] | None) -> list[str]:
     if told is None:
         return ["Shortcuts are words that stand in for a label; a model that writes has no labels."]
-    lines = []
-    for one in told["looked_at"]:
-        if one["verdict"] == "shortcut":
-            lines.append(
-                f"Shortcut: {one['word']!r} stands in {one['rows']} training rows, "
-                f"{100 * one['share']:.0f} % of them {one['label']!r} (of all rows "
-                f"{100 * one['base']:.0f} %). Without it {100 * one['turned']:.0f} % of "
-                f"{one['read']} answers leave that label."
-            )
+    found = [one for one in told["looked_at"] if one["verdict"] == "shortcut"]
+    found.sort(key=lambda one: -one["turned"])
+    lines = [
+        f"Shortcut: {one['word']!r} stands in {one['rows']} training rows, "
+        f"{100 * one['share']:.0f} % of them {one['label']!r} (of all rows "
+        f"{100 * one['base']:.0f} %). Without it {100 * one['turned']:.0f} % of "
+        f"{one['read']} answers leave that label."
+        for one in found[:TOLD]
+    ]
+    if found[TOLD:]:
+        rest = ", ".join(repr(one["word"]) for one in found[TOLD:])
+        lines.append(f"Shortcuts that turn fewer answers, in the table: {rest}.")
     if lines:
         lines.append(
             "The model leans on these words more than on others of the same rows. Whether that is "
