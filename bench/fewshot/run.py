@@ -40,9 +40,9 @@ from luthier.fewshot.rungs.family import FROZEN  # noqa: E402
 WORK = HERE / "work"
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10 %")
 DRAWS = {"0": 1, "16": 2, "32": 1, "64": 1, "10 %": 1}
-POOL, MOST, HEAVY = 1000, 1000, 20_000
-"""Texts in the pool, the most labelled rows a cell may have, and the rows times classes above which
-one draw has to do."""
+POOL, MOST, HEAVY, LIGHT = 1000, 1000, 20_000, 2000
+"""Texts in the pool, the most labelled rows a cell may have, the rows times classes above which
+one draw has to do, and those up to which all draws are made whatever the budget."""
 QUESTION = (
     "Is the rung that the ladder chooses as good as the best single method at every budget of "
     "labels, and are its scores to be trusted?"
@@ -132,9 +132,10 @@ def main() -> None:
     for budget in budgets:
         for name in names:
             found = load(name, WORK)
-            times = 1 if asked.quick else min(asked.draws, DRAWS.get(budget, asked.draws))
-            rows_drawn = len(drawn(found, budget, 0))
-            times = 1 if rows_drawn * len(found.labels) > HEAVY else times
+            times = min(asked.draws, DRAWS.get(budget, asked.draws))
+            size = len(drawn(found, budget, 0)) * len(found.labels)
+            times = 1 if size > HEAVY else asked.draws if 0 < size <= LIGHT else times
+            times = 1 if asked.quick else times
             got = [c for s in range(times) if (c := kept(found, budget, s, not asked.quick))]
             if got:
                 cells[name, budget] = got

@@ -60,4 +60,4 @@ def test_a_small_pool_is_refused_and_gain_must_be_shown() -> None:
     assert "50 are needed" in self_trained().refusal(known(8, pool=5))
     choice = choose(known(12), (Stacked(), self_trained()), "accuracy", Silence())
     told = {d.rung: d for d in choice.decisions}["self-trained"]
-    assert told.accepted == (told.gain is not None and told.gain.proven)
+    assert told.accepted == (told.gain is not None and told.gain.proven(1))

@@ -13,7 +13,7 @@ from luthier.core.errors import FixData
 from luthier.core.progress import Silence
 from luthier.evaluate.predictions import FloatArray
 from luthier.fewshot.choosing.choose import choose, telling
-from luthier.fewshot.choosing.evidence import Bench
+from luthier.fewshot.choosing.evidence import Bench, Gain
 from luthier.fewshot.choosing.sureness import abstention_of, shift_of, temperature_of
 from luthier.fewshot.folds import Cut, make_folds
 from luthier.fewshot.forms.centred import Centred
@@ -209,3 +209,10 @@ def test_the_centre_is_that_of_all_texts() -> None:
     assert isinstance(fitted, Centred)
     together = np.concatenate([given.pool.vectors, given.rows.vectors])
     np.testing.assert_allclose(fitted.centre, together.mean(axis=0))
+
+
+def test_of_many_rungs_the_luckiest_is_not_taken_for_better() -> None:
+    lucky = Gain(0.03, 0.001, 0.06, 0.95, 0.02)
+    assert lucky.proven(1) and not lucky.proven(9)
+    assert Gain(0.03, 0.01, 0.06, 0.995, 0.02).proven(9)
+    assert not Gain(0.0, -0.01, 0.01, 0.995, 0.02).proven(1)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 
 from luthier.cli.labelling.keys import Keys, Meaning, Move, Unclear, shown
 from luthier.core.errors import CheckRun
+from luthier.fewshot.asking.compose import WHY
 from luthier.stages.labelling.desk import Asked, Desk
 from luthier.stages.labelling.opening import Session
 
@@ -82,7 +83,7 @@ def _answer(asked: Asked, desk: Desk, keys: Keys) -> Meaning:
     _say(
         "",
         f"── {len(desk.book.sheet.given)} labels · {asked.left} left in this round "
-        f"· row {asked.number} · {asked.quota}",
+        f"· row {asked.number} · {WHY.get(asked.quota, asked.quota)}",
         text[:LONGEST] + cut,
     )
     if not keys.single:

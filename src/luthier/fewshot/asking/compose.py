@@ -32,6 +32,14 @@ QUERIES: Mapping[str, Query] = {
 }
 MIXED = "mixed"
 STRATEGIES = (MIXED, *QUERIES)
+WHY: Mapping[str, str] = {
+    "random": "drawn by lot, so that what is measured stays honest",
+    "coverage": "typical of a region of texts without a label",
+    "margin": "the two likeliest classes are close",
+    "balanced": "a doubtful text of a class with few labels",
+    "rare": "may belong to a rare class",
+}
+"""Why a query asks for a row, for people."""
 
 
 @dataclass(frozen=True)

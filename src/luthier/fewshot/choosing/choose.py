@@ -90,8 +90,9 @@ def choose(
     """The rung to be used for what is known, fitted to all of it.
 
     Without evidence it is the one of `FIRST` for so many rows; from eight rows per class on, any
-    other has to be better with a chance of nine in ten, by half a standard error, and without
-    losing a class. `risk` is what answers above the score that may be trusted may be wrong.
+    other has to be better by half a standard error, without losing a class, and so surely that in
+    nine of ten cases none of those tried wins by luck. `risk` is what answers above the score that
+    may be trusted may be wrong.
 
     Raises: FixData when no rung can be tried.
     """
@@ -153,20 +154,20 @@ def _walk(
     progress: Progress,
 ) -> Rung:  # fmt: skip
     bench.score(held)
-    for rung in usable:
-        if rung.name == held.name:
-            continue
+    tried = [rung for rung in usable if rung.name != held.name]
+    for rung in tried:
         if not telling(known):
             few = f"with {known.per_class:g} rows per class a difference would be chance"
             decisions.append(Decision(rung.name, held.name, False, few))
             continue
         progress.start(f"few labels: {rung.name}", None, "")
         gain, losers = bench.gain(rung, held), bench.losers(rung, held)
-        reason = "better" if gain.proven else "no proof that it is better"
-        if gain.proven and losers:
+        proven = gain.proven(len(tried))
+        reason = "better" if proven else "no proof that it is better"
+        if proven and losers:
             place, fall = max(losers, key=lambda found: found[1])
             reason = f"class {known.labels[place]!r} would lose {100 * fall:.1f} points of recall"
-        accepted = gain.proven and not losers
+        accepted = proven and not losers
         decisions.append(Decision(rung.name, held.name, accepted, reason, gain))
         held = rung if accepted else held
     return held

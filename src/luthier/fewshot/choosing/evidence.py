@@ -18,7 +18,7 @@ DRAWS = 2000
 LEVEL = 0.9
 """Level of the intervals of scores and gains."""
 MUST_WIN = 0.9
-"""A costlier rung needs so large a chance of being better at all."""
+"""So large must the chance be that none of the rungs that are tried wins by luck alone."""
 LOST_RECALL, LEAST_ROWS, PLAIN = 0.02, 10, 2.0
 """A class of so many held-out rows may lose so much recall, unless the loss is within so many
 standard errors of nothing."""
@@ -34,10 +34,11 @@ class Gain:
     chance: float
     error: float
 
-    @property
-    def proven(self) -> bool:
-        """Whether it is worth a costlier rung: likely, and more than half a standard error."""
-        return self.value > 0 and self.chance >= MUST_WIN and self.value >= self.error / 2
+    def proven(self, tried: int) -> bool:
+        """Whether it is worth another rung, one of so many that were `tried` on the same rows:
+        likely enough for all of them (Bonferroni), and more than half a standard error."""
+        needed = 1 - (1 - MUST_WIN) / tried
+        return self.value > 0 and self.chance >= needed and self.value >= self.error / 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,15 +42,10 @@ class Terms:
         """
         seen: Counter[str] = Counter()
         for text in texts:
-            seen.update(counted(text).keys())
+            seen.update(counted(text).names)
         names = tuple(sorted(seen))
         rarity = [1 + np.log((1 + len(texts)) / (1 + seen[name])) for name in names]
         return cls(names, np.asarray(rarity))
-
-    @cached_property
-    def places(self) -> dict[str, int]:
-        """The column of each term."""
-        return {name: place for place, name in enumerate(self.names)}
 
     def weigh(self, texts: Iterable[str]) -> sparse.csr_matrix:
         """(N, F): (1 + ln count) times rarity, words and characters at length one each.
@@ -59,13 +54,14 @@ class Terms:
         """
         from scipy import sparse
 
-        known = self.places
+        keys, order = self._keyed
         starts, columns, values = [0], [], []
         for text in texts:
-            found = {p: n for t, n in counted(text).items() if (p := known.get(t)) is not None}
-            places = np.fromiter(found, dtype=np.int64, count=len(found))
-            counts = np.fromiter(found.values(), dtype=np.float64, count=len(found))
-            weights = (1 + np.log(counts)) * self.rarity[places] if len(places) else counts
+            found = counted(text)
+            at = np.minimum(np.searchsorted(keys, found.keys), max(0, len(keys) - 1))
+            known = keys[at] == found.keys if len(keys) else np.zeros(len(at), bool)
+            places, counts = order[at[known]], found.counts[known]
+            weights = (1 + np.log(counts)) * self.rarity[places]
             columns.append(places)
             values.append(_level(weights, self._words[places]))
             starts.append(starts[-1] + len(places))
@@ -74,6 +70,13 @@ class Terms:
             return sparse.csr_matrix(shape)
         joined = (np.concatenate(values), np.concatenate(columns), np.asarray(starts))
         return sparse.csr_matrix(joined, shape=shape)
+
+    @cached_property
+    def _keyed(self) -> tuple[IntArray, IntArray]:
+        """Keys of the terms in rising order, and the column of each."""
+        keys = _keys(self.names)
+        order = np.argsort(keys)
+        return keys[order], order
 
     @cached_property
     def _words(self) -> Any:
@@ -116,10 +119,27 @@ class Lexical:
         return cls(known, arrays["weights"], arrays["bias"])
 
 
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """The terms of a text (T,), the keys by which they are looked up, and how often each stands
+    there."""
+
+    names: tuple[str, ...]
+    keys: IntArray
+    counts: FloatArray
+
+
 @lru_cache(maxsize=KEPT)
-def counted(text: str) -> Mapping[str, int]:
+def counted(text: str) -> Counted:
     """How often each term stands in a text; the last texts are remembered."""
-    return Counter(terms(text))
+    found = Counter(terms(text))
+    names = tuple(found)
+    return Counted(names, _keys(names), np.fromiter(found.values(), np.float64, len(found)))
+
+
+def _keys(names: Sequence[str]) -> IntArray:
+    """A number for each term, good for as long as the process: looked up many at a time."""
+    return np.fromiter((hash(name) for name in names), np.int64, len(names))
 
 
 def terms(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from luthier.evaluate.measure import metric
+from luthier.fewshot.asking.compose import WHY
 from luthier.stages.page.strict import STRICT, Number
 
 WHAT = {
@@ -23,14 +24,6 @@ WHAT = {
     "channel": "how likely the model finds the text after each class's name",
     "tuned": "the encoder itself tuned to the rows, and stacked on top of it",
 }
-WHY = {
-    "random": "drawn by lot, so that what is measured stays honest",
-    "coverage": "typical of a region of texts without a label",
-    "margin": "the two likeliest classes are close",
-    "balanced": "a doubtful text of a class with few labels",
-    "rare": "may belong to a rare class",
-}
-"""Why a text should be labelled next, by the query that chose it."""
 
 
 @dataclass(frozen=True, config=STRICT)
