@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 from stage_place import Place, is_whole, write_rows
@@ -77,6 +79,9 @@ def test_a_model_that_writes_is_explained(llama: Path, tmp_path: Path) -> None:
     (one,) = told["explanations"]
     assert [w["word"] for w in one["words"]] == ["pay", "the", "late", "fee"]
     assert len(one["by_token"]) == len(one["tokens"])
+    for option in ("label", "against"):
+        with pytest.raises(CheckRun, match="task is instruct"):
+            api.explain(result.run, there.store, texts=["loan"], **{option: "a"})
 
 
 def test_what_cannot_be_explained_is_refused(place: Place) -> None:
@@ -100,6 +105,31 @@ def test_what_cannot_be_explained_is_refused(place: Place) -> None:
     assert "tokens were not read" in told["explanations"][0]["notes"][0]
     # Too few validation rows to measure anything: that is said, not hidden.
     assert told["gate"] is None and "not measured" in told["notes"][0]
+
+
+def test_one_class_is_set_against_another(place: Place) -> None:
+    result = place.run()
+
+    def told(**asked: str) -> dict[str, Any]:
+        found = api.explain(
+            result.run, place.store, texts=["pay the late fee"], method="occlusion", **asked
+        )
+        (one,) = found["explanations"]
+        return one
+
+    first, second, *_ = told()["chances"]
+    ways = {"one": told(against=second), "other": told(label=second, against=first)}
+    scores = {n: np.asarray([w["score"] for w in one["words"]]) for n, one in ways.items()}
+    np.testing.assert_allclose(scores["one"], -scores["other"], atol=1e-6)
+    assert (ways["one"]["target"], ways["one"]["against"]) == (first, second)
+    itself = told(against=first)
+    assert itself["against"] is None and "itself" in itself["notes"][-1]
+    page = (result.path / "explain/explanations.html").read_text(encoding="utf-8")
+    assert "itself" in page
+    with pytest.raises(FixData, match="against itself"):
+        told(label=first, against=first)
+    with pytest.raises(FixData, match="not seen in training"):
+        told(against="aa")
 
 
 def test_errors_are_explained_with_their_true_label(place: Place) -> None:

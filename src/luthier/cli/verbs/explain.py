@@ -43,6 +43,10 @@ def explain(
     label: Annotated[
         str | None, typer.Option("--class", metavar="LABEL", help="Explain this class instead.")
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Explain why not this class, instead of any other."),
+    ] = None,
     level: Annotated[str, typer.Option(help="customer, analyst or engineer.")] = "analyst",
     attention: Annotated[
         bool, typer.Option("--attention", help="Show attention too; it explains nothing.")
@@ -72,9 +76,9 @@ def explain(
     """Say which words and training rows moved an answer, and what was tried to be sure."""
     if before_after:
         named = {
-            "--text": texts, "--errors": errors, "--class": label, "--attention": attention,
-            "--learned-from": learned_from, "--verify": verify, "--mislabelled": mislabelled,
-            "--out": out,
+            "--text": texts, "--errors": errors, "--class": label, "--against": against,
+            "--attention": attention, "--learned-from": learned_from, "--verify": verify,
+            "--mislabelled": mislabelled, "--out": out,
         }  # fmt: skip
         _compare(settings, run, data, rows or 200, method, [n for n, v in named.items() if v])
         return
@@ -103,6 +107,7 @@ def explain(
             rows=rows or 20,
             method=method,
             label=label,
+            against=against,
             level=level,
             attention=attention,
             learned_from=learned_from,

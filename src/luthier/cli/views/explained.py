@@ -39,6 +39,8 @@ def _show(one: Mapping[str, Any], method: str, level: str) -> None:
         print(f"  it wrote: {one['answer']}")
     if one["label"]:
         print(f"  true label: {one['label']}")
+    if one.get("against"):
+        print(f"  why {one['target']} and not {one['against']}:")
     heavy = sorted(one["words"], key=lambda w: -abs(w["score"]))[:MOST]
     print("  " + "  ".join(f"{w['word']} {w['score']:+.2f}" for w in heavy))
     for note in one["notes"]:

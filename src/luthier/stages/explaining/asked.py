@@ -31,7 +31,9 @@ GATE_WORDS = 60
 class Asked:
     """Texts, a file, or the test rows that were answered wrongly; and how they are explained.
 
-    `learned_from` training rows are told for and against each answer, `by` a way to score them.
+    `label` is the class that is explained instead of the answer, `against` the one it is set
+    against instead of all others. `learned_from` training rows are told for and against each
+    answer, `by` a way to score them.
     """
 
     texts: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Asked:
     rows: int = 20
     method: str = "auto"
     label: str | None = None
+    against: str | None = None
     level: Level = "analyst"
     attention: bool = False
     learned_from: int = 0

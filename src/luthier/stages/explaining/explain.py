@@ -23,6 +23,7 @@ from luthier.explain.telling.edits import smallest_edits
 from luthier.explain.telling.reader import Reader
 from luthier.models.adapters.folding import folded
 from luthier.stages.explaining.asked import Asked, refuse_unfinished, rows_asked
+from luthier.stages.explaining.classes import asked_of, beside_itself, refuse_classes
 from luthier.stages.explaining.heads import attention_view
 from luthier.stages.explaining.judging import verdict_of
 from luthier.stages.explaining.rows import add_rows, refuse_rows
@@ -59,6 +60,7 @@ def explain(
     if asked.method != "auto":
         member_of(asked.method, subject.writes)
     rows, notes = rows_asked(asked, record, tuned, base_folder, progress)
+    refuse_classes(asked, tuned)
     questions, rows = _questions(rows, asked, tuned, subject, progress)
     refuse_rows(record, tuned, asked, len(questions))
     near = lexicon_of(tuned.base, Artefacts(store.folder), progress).neighbours
@@ -152,10 +154,7 @@ def _questions(
         kept = [i for i in kept if rows[i]["label"] != names[int(answers[i])]][: asked.rows]
         if not kept:
             raise CheckRun("--errors", "every test row was answered rightly", "nothing to explain")
-    wanted = None
-    if asked.label is not None:
-        wanted = tuned.head.labels.number(asked.label, "--class")
-    questions = [Question(passages[i], int(answers[i]) if wanted is None else wanted) for i in kept]
+    questions = [asked_of(passages[i], int(answers[i]), asked, tuned) for i in kept]
     return questions, [rows[i] for i in kept]
 
 
@@ -188,7 +187,7 @@ def _told(
         "format": one.format,
         "gap": one.gap,
         "by_token": None if one.by_token is None else one.by_token.tolist(),
-        "notes": _remarks(passage, tuned),
+        "notes": _remarks(passage, tuned) + beside_itself(question, asked),
         "claims": [],
         "edits": [],
     }
@@ -198,6 +197,7 @@ def _told(
     elif tuned.task is Task.CLASSIFY:
         labels = tuned.head.labels.names
         told["target"] = labels[question.target]
+        told["against"] = None if question.against is None else labels[question.against]
         reader = Reader(subject, tuned.contract)
         chances = reader.chances([passage.text])[0]
         told["chances"] = {labels[i]: float(chances[i]) for i in np.argsort(-chances)}
