@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,11 @@ def test_a_planted_difference_is_found_and_stands_on_the_report(biased: Place) -
     arm = [f for f in told["findings"] if f["group"] == "arm" and "around" not in f["measure"]]
     assert {f["verdict"] for f in arm[:1]} == {"cannot say"}
     page = made.report.read_text(encoding="utf-8")
+    # Marks lie inside their picture, the farthest end of an interval near its edge.
+    drawn = page[page.index('id="bias"') :].split('aria-labelledby="')[1]
+    pairs = re.findall(r'whisker tuned" x1="(.*?)" x2="(.*?)"', drawn)
+    ends = [float(end) for pair in pairs for end in pair]
+    assert min(ends) >= 0 and max(ends) <= 200 and max(abs(x - 100) for x in ends) > 90
     assert 'id="bias"' in page and "&#39;card&#39;" in page and "<script" not in page
     assert Manifest.verify(before.path) == []
     again = api.audit_bias(

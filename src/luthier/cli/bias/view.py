@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from luthier.cli.answers import show_table
@@ -41,6 +42,14 @@ def show_bias(told: Mapping[str, Any], brief: bool) -> None:
             f"{mass['rows']} answers and are {100 * mass['share_of_words']['value']:.0f} % of the "
             f"words ({mass['method']})."
         )
+
+
+def show_next(told: Mapping[str, Any], run: str, positive: Sequence[str]) -> None:
+    """Where it stands, and what may be done about differences of a classifier."""
+    print("All of it stands in bias.json and on the report of the run.")
+    if "choices" in told and any(f["verdict"] == "found" for f in told["findings"]):
+        flags = "".join(f" --positive {shlex.quote(label)}" for label in positive)
+        print(f"Next    luthier repair {run}{flags}")
 
 
 def show_repair(told: Mapping[str, Any], brief: bool) -> None:

@@ -71,9 +71,10 @@ def audit(
     if settings.json:
         answer(told)
     elif bias:
-        from luthier.cli.bias.view import show_bias
+        from luthier.cli.bias.view import show_bias, show_next
 
         show_bias(told, settings.quiet)
+        show_next(told, run, positive or ())
     else:
         from luthier.cli.views.audit import show_audit
 

@@ -65,6 +65,11 @@ class BiasPart:
     silent: tuple[tuple[str, str], ...] = ()
     repair: RepairPart | None = None
 
+    @property
+    def reach(self) -> float:
+        """The farthest end of an interval, from no difference; a tenth at least."""
+        return max([0.1, *(abs(end) for one in self.gaps for end in one.gap)])
+
 
 def with_audit(part: BiasPart, told: Mapping[str, Any]) -> BiasPart:
     """The same with what an audit found."""
