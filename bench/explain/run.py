@@ -21,6 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import rationales  # noqa: E402
 import tracking  # noqa: E402
+import writing  # noqa: E402
 from ledger import keep_results  # noqa: E402
 from surrounded import with_peers  # noqa: E402
 
@@ -256,7 +257,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     given = parser.parse_args()
-    with_peers(HERE, "captum", "shap")
+    with_peers(HERE, "captum", "shap", "inseq")
     import torch
 
     torch.set_num_threads(1)
@@ -285,6 +286,11 @@ def main() -> None:
             kept.write_text(json.dumps(marked, indent=1), encoding="utf-8")
         marked = json.loads(kept.read_text(encoding="utf-8"))
         rows += rationales.rows(marked, chosen[rationales.SET])
+    kept = WORK / "writing.json"
+    if not kept.exists():
+        wrote = writing.measure(DATA, WORK / "writing")
+        kept.write_text(json.dumps(wrote, indent=1), encoding="utf-8")
+    rows += writing.rows(json.loads(kept.read_text(encoding="utf-8")))
     rows += tracking.rows({name: followed(name) for name in tracking.SETS if name in chosen})
     keep_results(HERE, QUESTION, command, rows)
 
