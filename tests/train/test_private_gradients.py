@@ -20,8 +20,10 @@ from luthier.models.adapters.lora import LowRank
 from luthier.models.losses import Losses
 from luthier.models.network import Network
 from luthier.train.units.agree import check_sums
-from luthier.train.units.layout import layout_of
+from luthier.train.units.layers import pairs
+from luthier.train.units.layout import Layout, layout_of
 from luthier.train.units.passing import Passage, pass_through
+from luthier.train.units.room import Room
 from luthier.train.units.watched import watched_layers
 from tiny import Bench, make_bench
 
@@ -156,6 +158,42 @@ def test_two_passes_over_one_batch_add_up_before_the_norm(name: str, bert: Path)
     passage = pass_through(layers, twice, bench.network, batch, layout)
     expected = torch.tensor([norm_of(g) for g in singles])
     torch.testing.assert_close(passage.norms, expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_passes_that_share_a_room_give_what_they_give_alone(padded: bool, bert: Path) -> None:
+    bench = bench_of(bert, Task.CLASSIFY, "lora")
+    if padded:
+        bench.network.backbone.config._attn_implementation = "eager"
+    room, layers = Room(), watched_layers(bench.network)
+    batches = [first_batch(bench, micro_rows=rows) for rows in (2, 6, 3)]
+    for batch in batches:
+        layout = layout_of(bench.network, batch, None)
+        shared = pass_through(layers, bench.head.losses, bench.network, batch, layout, room)
+        alone = passed(bench, batch)
+        assert torch.equal(shared.norms, alone.norms)
+        factors = torch.linspace(0.1, 1.0, layout.units)
+        expected = summed(bench, alone, factors)
+        for name, ours in summed(bench, shared, factors).items():
+            assert not ours.requires_grad
+            assert torch.equal(ours, expected[name])
+
+
+def test_a_room_grows_and_forgets_other_formats() -> None:
+    room = Room()
+    small = room.of("a", torch.zeros(1), 2, 3).fill_(7.0)
+    assert room.of("a", torch.zeros(1), 3, 2).data_ptr() == small.data_ptr()
+    assert room.of("b", torch.zeros(1), 2, 3).data_ptr() != small.data_ptr()
+    assert room.of("a", torch.zeros(1), 4, 5).shape == (4, 5)
+    assert room.of("a", torch.zeros(1, dtype=torch.float64), 2).dtype == torch.float64
+
+
+def test_layers_of_one_input_share_its_products() -> None:
+    layout = Layout(torch.arange(3), 3)
+    given = torch.randn(3, 4, 5)
+    first = pairs("query", given.detach(), layout)
+    assert pairs("key", given.detach(), layout)[0] is first[0]
+    assert pairs("value", given.clone(), layout)[0] is not first[0]
 
 
 def test_a_kept_prefix_changes_nothing(bert: Path, tmp_path: Path) -> None:

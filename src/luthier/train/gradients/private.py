@@ -19,6 +19,7 @@ from luthier.train.step import Gradient, Objective
 from luthier.train.units.agree import check_sums
 from luthier.train.units.layout import layout_of
 from luthier.train.units.passing import pass_through
+from luthier.train.units.room import Room
 from luthier.train.units.watched import Watched, watched_layers
 from luthier.train.world import World
 
@@ -43,6 +44,7 @@ class PrivateGradient:
     _layers: list[Watched] = field(default_factory=list)
     _sums: dict[int, Tensor] = field(default_factory=dict)
     _checked: bool = False
+    _room: Room = field(default_factory=Room)
 
     def __call__(self, objective: Objective, network: Network, batch: LogicalBatch, /) -> Gradient:
         """Leaves the private gradient in `parameter.grad`; an empty batch leaves noise alone.
@@ -111,7 +113,7 @@ class PrivateGradient:
         if not self._checked:
             check_sums(self._layers, objective, network, micro, layout)
             self._checked = True
-        found = pass_through(self._layers, objective, network, micro, layout)
+        found = pass_through(self._layers, objective, network, micro, layout, self._room)
         found.add(self.mechanism.factors(found.norms), views)
         if self.canaries is not None and self.world.first:
             self.canaries.plant(number, self.mechanism, list(self._sums.values()))

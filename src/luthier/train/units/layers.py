@@ -38,25 +38,40 @@ class BookedRule(LayerRule, Protocol):
         """Adds the gradient to `into`; `grad` is weighted by unit already."""
 
 
-def products(place: str, left: Tensor, right: Tensor, layout: Layout) -> Tensor:
-    """Sums over tokens of left_t right_t^T, by unit (U, E, D)."""
-    if layout.alone and layout.ragged(left) and layout.ragged(right):
-        return _rows_end_to_end(place, left, right, layout)
+def products(
+    place: str, left: Tensor, right: Tensor, layout: Layout, into: Tensor | None = None
+) -> Tensor:
+    """Sums over tokens of left_t right_t^T, by unit (U, E, D); written to `into` where each
+    sequence is a unit."""
+    if layout.alone:
+        return _written(place, left, right, layout, into)
     found: Tensor | None = None
     for owner, (a, b) in layout.blocks(place, left, right):
-        if a.ndim == 2:
-            a, b = a.unsqueeze(1), b.unsqueeze(1)
-        found = layout.sum_up(found, owner, torch.bmm(a.transpose(1, 2), b))
+        found = layout.sum_up(found, owner, torch.bmm(*_sides(a, b)))
     assert found is not None
     return found
 
 
-def _rows_end_to_end(place: str, left: Tensor, right: Tensor, layout: Layout) -> Tensor:
+def _written(
+    place: str, left: Tensor, right: Tensor, layout: Layout, into: Tensor | None
+) -> Tensor:
     """The same, written where it belongs at once: this is where an adapter's time goes."""
-    found = left.new_empty(layout.units, left.shape[-1], right.shape[-1])
+    if into is None:
+        into = left.new_empty(layout.units, left.shape[-1], right.shape[-1])
     for owner, (a, b) in layout.blocks(place, left, right):
-        torch.bmm(a.transpose(1, 2), b, out=found[owner])
-    return found
+        if isinstance(owner, slice):
+            torch.bmm(*_sides(a, b), out=into[owner])
+        elif layout.runs:
+            into[owner] = torch.bmm(*_sides(a, b))
+        else:
+            torch.bmm(*_sides(a, b), out=into)
+    return into
+
+
+def _sides(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    if a.ndim == 2:
+        a, b = a.unsqueeze(1), b.unsqueeze(1)
+    return a.transpose(1, 2), b
 
 
 def totals(place: str, values: Tensor, layout: Layout) -> Tensor:
@@ -99,7 +114,7 @@ class LinearRule:
             # Texts of one unit meet inside the square.
             found += products(place, grad, given, layout).square().sum((1, 2))
         elif "weight" in names:
-            shared = _pairs(place, given, layout)
+            shared = pairs(place, given, layout)
             for number, (owner, (a, g)) in enumerate(layout.blocks(place, given, grad)):
                 found[owner] += _squares(a, g, shared, number)
         return found
@@ -115,12 +130,13 @@ class LinearRule:
             into["bias"].add_(flat.sum(0))
 
 
-def _pairs(place: str, given: Tensor, layout: Layout) -> list[Tensor]:
-    """Products of all pairs of tokens of each text; layers that share an input share them."""
-    known = layout.kept.get(id(given))
+def pairs(place: str, given: Tensor, layout: Layout) -> list[Tensor]:
+    """Products of all pairs of tokens of each text, by block; layers of one input share them."""
+    # Views of one input lie in one place; the tensor is kept too, so that no other can lie there.
+    key = (given.data_ptr(), given.shape, given.stride())
+    known = layout.kept.get(key)
     if known is None:
-        # The tensor is kept too, so that no other one can bear its number.
-        known = layout.kept[id(given)] = (given, [])
+        known = layout.kept[key] = (given, [])
     if not known[1]:
         known[1].extend(
             a @ a.transpose(1, 2) if a.ndim == 3 else a.square().sum(1)

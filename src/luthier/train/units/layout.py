@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ class Layout:
     runs: tuple[tuple[int, int], ...] = ()
     order: Tensor | None = None
     alone: bool = True
-    kept: dict[int, tuple[Tensor, list[Tensor]]] = field(default_factory=dict)
+    kept: dict[tuple[Any, ...], tuple[Tensor, list[Tensor]]] = field(default_factory=dict)
 
     @cached_property
     def tokens(self) -> list[int]:

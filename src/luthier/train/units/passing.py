@@ -18,6 +18,7 @@ from luthier.models.network import Network
 from luthier.train.step import Objective
 from luthier.train.units.layers import EmbeddingRule, LinearRule, products
 from luthier.train.units.layout import Layout
+from luthier.train.units.room import Room
 from luthier.train.units.watched import Watched
 
 
@@ -93,14 +94,19 @@ class Passage:
 
 
 def pass_through(
-    layers: Sequence[Watched], objective: Objective, network: Network, batch: Batch, layout: Layout
+    layers: Sequence[Watched],
+    objective: Objective,
+    network: Network,
+    batch: Batch,
+    layout: Layout,
+    room: Room | None = None,
 ) -> Passage:
-    """The passage of one micro-batch.
+    """The passage of one micro-batch. With a `room`, the next passage with it overwrites this one.
 
     Raises: FixRecipe for an objective whose losses depend on neighbours, and for a layer whose
     parts cannot be told apart by text.
     """
-    listener = _Listener(layers, layout)
+    listener = _Listener(layers, layout, room or Room())
     with listener:
         losses = objective(network, batch)
         if not losses.decomposes:
@@ -117,8 +123,8 @@ def pass_through(
 class _Listener:
     """Listens to the layers during one pass; their parameters get no gradient meanwhile."""
 
-    def __init__(self, layers: Sequence[Watched], layout: Layout) -> None:
-        self._layers, self._layout = layers, layout
+    def __init__(self, layers: Sequence[Watched], layout: Layout, room: Room) -> None:
+        self._layers, self._layout, self._room = layers, layout, room
         device = layout.owner.device
         self._passage = Passage(layout, torch.zeros(layout.units, device=device))
         self._calls = [0] * len(layers)
@@ -133,8 +139,10 @@ class _Listener:
         for number, layer in enumerate(self._layers):
             if layer.fused:
                 assert isinstance(layer.module, FusedLoraLinear)
-                layer.module.tap = partial(self._tapped, layer)
+                layer.module.tap = partial(self._tapped, number)
                 self._undo.callback(setattr, layer.module, "tap", None)
+                counted = layer.module.register_forward_hook(partial(self._counted, number))
+                self._undo.callback(counted.remove)
                 continue
             for parameter in layer.parameters:
                 # A fused layer is a node of the graph only while its factors ask for gradients.
@@ -197,28 +205,36 @@ class _Listener:
             # What runs the layer once more has to wait until nobody listens.
             self._raw.append((layer, given, grad))
 
+    def _counted(self, number: int, module: nn.Module, args: Any, result: Any) -> None:
+        self._calls[number] += torch.is_grad_enabled()
+
     def _tapped(
         self,
-        layer: Watched,
+        number: int,
         flat: Tensor,
         small: Tensor,
         grad: Tensor,
         inner: Tensor,
         shape: torch.Size,
     ) -> None:
+        layer = self._layers[number]
         module = layer.module
         assert isinstance(module, FusedLoraLinear)
         name = str(module.active_adapters[0])
         scale = float(module.scaling[name])
         # The scale goes into the small factors.
         given = (flat, small * scale, grad, inner * scale)
-        wide = [t.float().view(*shape[:-1], -1) for t in given]
+        wide = [t.detach().float().view(*shape[:-1], -1) for t in given]
         factors = {
             module.lora_A[name].weight: (wide[3], wide[0]),
             module.lora_B[name].weight: (wide[2], wide[1]),
         }
         for parameter, (left, right) in factors.items():
-            self._keep(parameter, products(layer.place, left, right, self._layout))
+            into = None
+            if self._calls[number] == 1 and self._layout.alone:
+                sides = (self._layout.units, left.shape[-1], right.shape[-1])
+                into = self._room.of(id(parameter), left, *sides)
+            self._keep(parameter, products(layer.place, left, right, self._layout, into))
 
     def _keep(self, parameter: nn.Parameter, grads: Tensor) -> None:
         self._passage.parameters[id(parameter)] = parameter
