@@ -79,6 +79,7 @@ def test_a_run_tells_how_it_stands_under_attack(place: Place) -> None:
     assert turned["invisible"] == turned["lookalikes"] == 0.0
     page = result.report.read_text(encoding="utf-8")
     assert 'id="robustness"' in page and "lookalikes" in page
+    assert "letters of other scripts that look the same" in page
     evidence = json.loads((result.path / "evidence.json").read_text(encoding="utf-8"))
     status = {line["what"]: line["status"] for line in evidence["lines"]}
     assert status["attacked: evasion with a stated number of queries"] == "measured"

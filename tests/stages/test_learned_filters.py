@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from luthier.models.places import locate
 from luthier.screen.screen import Screen
 from luthier.screen.stream import Stream
 from luthier.screen.surrogate import Surrogates
+from luthier.stages.page.filters import filters_part
 from luthier.stages.safety.filtering.encoder import MOST_TOKENS, Encoder
 from luthier.stages.safety.filtering.heads import Heads, promised
 
@@ -96,6 +98,22 @@ def test_a_smaller_share_is_promised_with_a_higher_threshold() -> None:
         assert one["bound"] <= 0.1
         assert other["bound"] <= 0.01
         assert one["threshold"] <= other["threshold"]
+
+
+def test_what_passes_is_told_where_it_was_measured() -> None:
+    for promise in promised(0.01):
+        value, low, high = promise["caught"]
+        assert 0 < low < value < high < 1
+    page = filters_part(_told(promised(0.01))).promises
+    assert [p.caught for p in page] == [tuple(p["caught"]) for p in promised(0.01)]
+    assert all(p.caught is None for p in filters_part(_told(promised(0.1))).promises)
+
+
+def _told(promises: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a run keeps of filters, with these promises."""
+    data = {"rows": 1, "touched": 0, "dropped": 0, "kinds": []}
+    return {"data": data, "actions": {}, "answers": False, "false_positives": 0.01,
+            "missing": "", "promises": promises}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", " ", "\x00\x01", "‮‬", "🙂🙂", "a" * 9000, "\ud800"])

@@ -33,12 +33,14 @@ class KindRow:
 @dataclass(frozen=True, config=STRICT)
 class Promise:
     """What a learned judge promises: the largest share of harmless texts flagged, and on how many
-    texts that rests; without `threshold` there were too few and it flags nothing."""
+    texts that rests; without `threshold` there were too few and it flags nothing. `caught` is the
+    share of harmful test texts flagged as (value, low, high), where that was measured."""
 
     kind: str
     bound: Number
     texts: int
     threshold: Number | None = None
+    caught: tuple[Number, Number, Number] | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -68,5 +70,8 @@ def filters_part(told: Mapping[str, Any]) -> FiltersPart:
     ]
     if told["answers"]:
         said.append("What the model is asked and what it answers goes through the same filters.")
-    promises = tuple(Promise(**p) for p in told["promises"])
+    promises = tuple(
+        Promise(**{**p, "caught": tuple(p["caught"]) if p.get("caught") else None})
+        for p in told["promises"]
+    )
     return FiltersPart(tuple(said), kinds, promises, told["false_positives"], told["missing"])

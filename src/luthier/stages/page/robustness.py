@@ -10,14 +10,26 @@ from pydantic.dataclasses import dataclass
 from luthier.stages.page.strict import STRICT, Number
 
 Three = tuple[Number, Number, Number]
+_CHANGES = {
+    "words": "words become near ones",
+    "typos": "slips of the keyboard",
+    "invisible": "characters that show nothing",
+    "lookalikes": "letters of other scripts that look the same",
+    "hotflip": "words that the gradient says hurt most",
+    "ball": "vectors of the input, not its text",
+    "trigger": "one phrase in front of every text",
+}
+"""What each attack changes, in words."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class AttackRow:
     """One attack: accuracy before and under it as (value, low, high), the share of right answers
-    it turned within so many queries, and how many changes were thrown away."""
+    it turned within so many queries, and how many changes were thrown away; `changes` says what it
+    does to a text."""
 
     name: str
+    changes: str
     threat: str
     rows: int
     before: Three
@@ -60,6 +72,7 @@ def robustness_part(told: Mapping[str, Any]) -> RobustnessPart:
 def _row(one: Mapping[str, Any]) -> AttackRow:
     return AttackRow(
         one["attack"],
+        _CHANGES.get(one["attack"], ""),
         one["threat"],
         one["rows"],
         _three(one["accuracy"]),

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 import luthier.screen
-from luthier.screen.calibration import threshold
+from luthier.screen.calibration import threshold, upper_bound
 from luthier.screen.judging import Judge, pooled, word_features
 from luthier.screen.normal import normal
 from luthier.screen.rule import Group, Span
@@ -22,6 +22,7 @@ from luthier.screen.tagging import tagged
 from luthier.stages.safety.filtering.encoder import Encoder, Window
 
 WEIGHTS = Path(luthier.screen.__file__).parent / "weights" / "filters.safetensors"
+MEASURED = WEIGHTS.with_name("measured.json")
 GROUPS: dict[str, Group] = {"toxicity": "toxicity", "hate": "toxicity", "injection": "injection"}
 """What each judge's findings count as."""
 TAG_THRESHOLD = 0.6
@@ -100,14 +101,26 @@ def _judge(kind: str, tensors: dict[str, NDArray[np.float32]], share: float) -> 
 
 
 def promised(share: float) -> list[dict[str, Any]]:
-    """For each judge: the threshold for `share`, the bound proved, and on how many texts."""
+    """For each judge: the threshold for `share`, the bound proved, and on how many texts; and which
+    share of harmful texts it `caught`, with an interval, where that threshold was measured."""
     from safetensors import safe_open
 
+    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
     told = []
     with safe_open(str(WEIGHTS), "np") as file:
         for kind in json.loads(file.metadata()["judges"]):
             benign = file.get_tensor(f"{kind}.benign")
             level, bound = threshold(benign, share)
+            known = abs(level - measured[kind]["threshold"]) < 1e-6
             told.append({"kind": kind, "threshold": round(level, 4) if level < 2 else None,
-                         "bound": round(bound, 5), "texts": len(benign)})  # fmt: skip
+                         "bound": round(bound, 5), "texts": len(benign),
+                         "caught": _caught(measured[kind]) if known else None})  # fmt: skip
     return told
+
+
+def _caught(measured: dict[str, Any]) -> list[float]:
+    """The share of harmful test texts that were flagged, and its 95 % interval."""
+    count = int(measured["test_harmful"])
+    flagged = round(measured["recall"] * count)
+    low, high = 1 - upper_bound(count - flagged, count, 0.975), upper_bound(flagged, count, 0.975)
+    return [round(share, 4) for share in (flagged / count, low, high)]
