@@ -55,6 +55,7 @@ OURS = (
     "ours, no curves",
     "ours, no bandit",
     "ours, poisoned history",
+    "ours, never ending early",
 )
 
 

@@ -12,6 +12,7 @@ from tables import Table
 Found = Mapping[str, Sequence[Sequence[Replayed]]]
 BOUNDS = {"Optuna TPE + Hyperband": (0.6, 0.4, 0.8), "Optuna GP": (0.4, 0.2, 0.6)}
 """Share of compute to save: at least, lower bound of the interval above, aim."""
+ENDLESS = "ours, never ending early"
 SLOWER = 0.15
 WORSE = (0.03, 0.01)
 FIRST = 0.7
@@ -19,27 +20,35 @@ FIRST = 0.7
 
 def rows(found: Found, tables: Sequence[Table]) -> list[Row]:
     """Compute saved against every peer, then the ablations and the risks."""
-    ours = of(found["ours"], "reached")
-    lines = []
-    for peer in (name for name in found if not name.startswith("ours")):
+    peers = [name for name in found if not name.startswith("ours")]
+    lines = _against(found, "ours", peers, "")
+    if ENDLESS in found:
+        lines += _against(found, ENDLESS, [p for p in peers if p in BOUNDS], ", never ending early")
+    return [*lines, *_ablations(found), *_risks(found)]
+
+
+def _against(found: Found, own: str, peers: Sequence[str], how: str) -> list[Row]:
+    lines, ours = [], of(found[own], "reached")
+    for peer in peers:
         share, (low, high) = saved(ours, of(found[peer], "reached"))
         must, bound, aim = BOUNDS.get(peer, (None, None, None))
         met = share >= (must or 0) and low > (bound if must else -np.inf)
         lines.append(
             Row(
-                "trainings until a model within 1 point of the best is chosen (ratio: share saved)",
+                f"trainings until a model within 1 point of the best is chosen{how} (ratio: share "
+                "saved)",
                 peer, _short(ours.mean()), _short(of(found[peer], "reached").mean()),
                 _short(share), (_short(low), _short(high)),
                 f"at least {must:g}, lower bound above {bound:g}" if must else "at least 0",
                 f"at least {aim:g}" if aim else "—", met,
             )
         )  # fmt: skip
-    return [*lines, *_ablations(found, ours), *_risks(found)]
+    return lines
 
 
-def _ablations(found: Found, ours: np.ndarray) -> list[Row]:
-    lines = []
-    for name in (n for n in found if n.startswith("ours, ")):
+def _ablations(found: Found) -> list[Row]:
+    lines, ours = [], of(found["ours"], "reached")
+    for name in (n for n in found if n.startswith("ours, ") and n != ENDLESS):
         other = of(found[name], "reached")
         share, (low, high) = saved(ours, other)
         lines.append(
@@ -60,15 +69,17 @@ def _ablations(found: Found, ours: np.ndarray) -> list[Row]:
 
 
 def _risks(found: Found) -> list[Row]:
-    ahead = of(found["ours"], "ahead")
     lines = []
-    for text, limit, must, aim in (
-        ("share of replays that ship something worse than the default on test by more than half a "
-         "point", -RESOLUTION - 1e-9, *WORSE),
-        ("share of replays that ship something worse than the default on test at all",
-         -1e-9, None, None),
+    worse = "share of replays that ship something worse than the default on test"
+    for own, text, limit, must, aim in (
+        ("ours", f"{worse} by more than half a point", -RESOLUTION - 1e-9, *WORSE),
+        ("ours", f"{worse} at all", -1e-9, None, None),
+        (ENDLESS, f"{worse} by more than half a point, never ending early",
+         -RESOLUTION - 1e-9, *WORSE),
     ):  # fmt: skip
-        share = float((ahead < limit).mean())
+        if own not in found:
+            continue
+        share = float((of(found[own], "ahead") < limit).mean())
         peer = float((of(found["Optuna TPE + Hyperband"], "ahead") < limit).mean())
         lines.append(
             Row(text, "Optuna TPE + Hyperband", _short(share), _short(peer), None, None,
