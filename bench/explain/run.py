@@ -282,7 +282,7 @@ def main() -> None:
     if rationales.SET in chosen:
         kept = WORK / "rationales.json"
         if not kept.exists():
-            marked = rationales.measure(DATA, tuned)
+            marked = rationales.measure(DATA, tuned, WORK / "marks.json")
             kept.write_text(json.dumps(marked, indent=1), encoding="utf-8")
         marked = json.loads(kept.read_text(encoding="utf-8"))
         rows += rationales.rows(marked, chosen[rationales.SET])
