@@ -133,10 +133,7 @@ def _work(
         _mark(record, store, "interrupted", str(error))
         raise
     except KeyboardInterrupt:
-        _mark(record, store, "interrupted", "stopped by you")
-        if record is None:
-            raise
-        raise _stopped(record) from None
+        raise _stopped(record, store) from None
     except LuthierError as error:
         _mark(record, store, "failed", str(error))
         raise
@@ -185,8 +182,11 @@ def _leave(folder: Path, shop: Workshop, seconds: float) -> RunResult:
     return RunResult("", folder, shop.task.value, {}, folder, seconds)
 
 
-def _stopped(record: RunRecord) -> ResumeLater:
+def _stopped(record: RunRecord | None, store: Store) -> BaseException:
     """What is said where the user stops a run outside the updates of its training."""
+    _mark(record, store, "interrupted", "stopped by you")
+    if record is None:
+        return KeyboardInterrupt()
     states = [record.path / "checkpoint" / "state.json", record.path / "search" / "trials"]
     kept = "what was trained is saved" if any(s.exists() for s in states) else "nothing was trained"
     return ResumeLater(
