@@ -136,18 +136,19 @@ def write(folder: Path, task: str, seed: int, quick: bool) -> None:
 
 
 def reached(search: dict[str, Any], wanted: float) -> float:
-    """Ordinary runs until a finished trial was as good as `wanted`; all that were spent if none.
+    """Whole trainings until a finished trial was as good as `wanted`; all that were spent if none.
 
-    Trials are counted in the order in which they were finished.
+    Counted in parts of a run, so that no load of the machine changes it. Trials count in the order
+    in which they began.
     """
     spent, before = 0.0, 0.0
     for trial in search["trials"]:
-        before += trial["seconds"]
         last = trial["curve"][-1] if trial["curve"] else (0, float("inf"))
+        before += last[0] / WHOLE
         if last[0] >= WHOLE and last[1] <= wanted:
             spent = before
             break
-    return (spent or before) / search["one_run"]
+    return spent or before
 
 
 def rows(found: list[dict[str, dict[str, Any]]]) -> list[Row]:
@@ -169,8 +170,8 @@ def rows(found: list[dict[str, dict[str, Any]]]) -> list[Row]:
     ):
         pairs = [a / b for a, b in zip(taken[name], taken["second"], strict=True)]
         lines.append(
-            Row("runs until as good as the search with an empty store ends, second of two similar "
-                "searches",
+            Row("trainings until as good as the search with an empty store ends, second of two "
+                "similar searches",
                 text, round(mean["second"], 3), round(mean[name], 3),
                 round(mean[name] / mean["second"], 3), (round(min(pairs), 3), round(max(pairs), 3)),
                 "above 1x", "—", mean[name] > mean["second"])
