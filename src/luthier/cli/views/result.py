@@ -23,7 +23,8 @@ def show_result(result: RunResult, brief: bool) -> None:
         for metric, base, tuned, difference, p in result.summary
     ]
     columns = ["metric", "base", "tuned", "difference (95 %)", "p"]
-    title = f"{facts['task']} on {facts['metrics']['measured_on']}"
+    where = facts["metrics"].get("measured_on", "the sealed test")
+    title = f"{facts['task']} on {where}"
     if rows:
         show_table(title, columns, rows)
     else:
