@@ -1,8 +1,8 @@
 """The first layers of the embedded sentence encoder with the filters' adapter folded in.
 
 Only what filters need is loaded, and transformers is not: a start takes a moment, and a piece of
-text is one pass of two layers whatever number of filters reads it. Products are of whole numbers:
-three times as fast where a processor has instructions for them. The judges and their thresholds
+text is one pass of two layers whatever number of filters reads it. Products are of whole numbers,
+which take less time where a processor has instructions for them. The judges and their thresholds
 were made with these states.
 """
 
