@@ -63,7 +63,8 @@ def test_trials_adapt_the_upper_layers_and_the_recipe_is_trained_with_what_they_
     [
         ("600s", 100.0, 20.0, "all", 600.0),
         ("600s", 300.0, 20.0, "third", 300.0),
-        ("600s", 300.0, 200.0, "third", 600.0),
+        ("600s", 200.0, 20.0, "third", 400.0),
+        ("600s", 300.0, 150.0, "third", 600.0),
         ("600s", 3000.0, 100.0, "third", 600.0),
         ("600s", 3000.0, 500.0, "all", 600.0),
         ("6x one run", 100.0, 20.0, "all", 6.0),

@@ -24,8 +24,9 @@ TOP = "third"
 WHOLE = "whole"
 """The trial that trains the recipe's own layers with what the search found."""
 
-ENOUGH = 2.0
-"""Runs that a search must bear: the recipe's own and one beside it."""
+ENOUGH = 3.0
+"""Runs that a search must bear: the recipe's own and two beside it. With fewer, the last of the
+budget goes to trials that none of it is left to finish."""
 
 
 @dataclass(frozen=True)
