@@ -157,6 +157,12 @@ def test_classes_of_texts_without_labels(luthier, tmp_path: Path) -> None:
     assert recipe.fewshot.descriptions == {"billing": "billing", "lost_card": "lost card"}
 
 
+def test_classes_whose_names_say_nothing_are_named(luthier, tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"text": "a long enough text"}\n' * 8)
+    done = luthier("init", "texts.jsonl", "--classes", "CC,billing,X1")
+    assert "a sentence is needed for: CC, X1" in " ".join((done.out + done.err).split())
+
+
 def test_classes_beside_labels_or_only_one_are_refused(luthier, rows: Path) -> None:
     assert "column of labels" in luthier("init", str(rows), "--classes", "a,b").err
     assert "at least two" in luthier("init", str(rows), "--classes", "a").err

@@ -214,6 +214,51 @@ def test_an_interrupt_keeps_everything(place: Path, terminal: Callable[..., Term
     assert [r["label"] for r in labelled(place)] == ["billing"]
 
 
+def test_a_key_that_sends_several_bytes_is_no_label(
+    place: Path, terminal: Callable[..., Terminal]
+) -> None:
+    desk = terminal()
+    first = question(desk.wait("label> "))
+    shown = desk.press("\x1b[3~")
+    assert "stands for no label" in shown
+    assert question(shown) == first, "Delete ends in 3~, and 3 is a label"
+    assert "→ other" in desk.press("3")
+    assert "skipped" in desk.press("s")
+    assert "taken back" in desk.press("u")
+    desk.end("q")
+    assert [r["label"] for r in labelled(place)] == ["other"]
+
+
+def test_a_key_pressed_before_its_question_was_there_is_forgotten(
+    place: Path, terminal: Callable[..., Terminal]
+) -> None:
+    desk = terminal("--batch", "2")
+    desk.wait("label> ")
+    desk.press("1")
+    desk.press("122")
+    assert "3 labels" in desk.press("3"), "a round was fitted between the two keys"
+    desk.end("q")
+    assert [r["label"] for r in labelled(place)] == ["access", "access", "other"]
+
+
+def test_labels_and_the_rows_before_make_one_file(place: Path, luthier: Luthier) -> None:
+    options = ["label", "recipe.yaml", "--pool", "pool.jsonl", "--answers", "-"]
+    done = luthier(*options, given="1\n2\nq\n")
+    assert "train.jsonl holds other labelled rows: --together" in done.out
+    done = luthier(*options, "--together", "all.jsonl", given="3\nq\n")
+    assert done.code == 0, done.err
+    assert "60 rows of train.jsonl and the labels in all.jsonl" in done.out
+    rows = [json.loads(line) for line in (place / "all.jsonl").read_text().splitlines()]
+    assert [r["label"] for r in rows[60:]] == ["access", "billing", "other"]
+    assert rows[:60] == [json.loads(x) for x in (place / "train.jsonl").read_text().splitlines()]
+    for other in ("train.jsonl", "labels.jsonl"):
+        refused = luthier(*options, "--together", other, given="3\nq\n")
+        assert refused.code not in (0, 70)
+        assert "did not write it" in " ".join(refused.err.split())
+    again = luthier(*options, "--together", "all.jsonl", given="1\nq\n")
+    assert again.code == 0, again.err
+
+
 def test_answers_from_a_file_make_data_of_a_recipe(place: Path, luthier: Luthier) -> None:
     (place / "answers.txt").write_text("access\n2\noth\ns\nu\n1\n" + "1\n2\n3\n" * 5)
     done = luthier(

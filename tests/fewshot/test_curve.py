@@ -88,7 +88,7 @@ def test_nothing_to_judge_by_is_refused() -> None:
 def test_hours_are_those_of_the_person() -> None:
     found = Needed(0.9, 1000, 500, math.inf)
     assert found.hours(400, 9.0) == (1.5, 0.25, math.inf)
-    assert found.say(400, 9.0).endswith("(500 or more); for you at least 0.2 hours more")
+    assert found.say(400, 9.0).endswith("(500 or more); for you at least 15 minutes more")
     assert "probably reached already" in Needed(0.9, 300, 200, 900).say(400, 9.0)
 
 

@@ -138,7 +138,11 @@ def test_a_plan_says_that_the_ladder_is_taken(place: Place) -> None:
     plan = api.plan(recipe_from_dict(content), place.folder)
     assert plan.resolved.fewshot.enabled == "on"
     assert any("the few-shot ladder is taken" in note for note in plan.notes)
+    assert any("not in the time above" in note for note in plan.notes), "tuning takes its time"
     json.dumps(plan.as_dict())
+    frozen = recipe_from_dict(content | {"fewshot": {"minutes": 0}})
+    notes = api.plan(frozen, place.folder).notes
+    assert not any("not in the time above" in note for note in notes)
 
 
 def test_no_labels_but_descriptions(place: Place) -> None:
@@ -172,6 +176,9 @@ def test_without_test_rows_held_out_rows_are_measured(place: Place) -> None:
     assert set(result.metrics["tuned"]) >= {"accuracy", "macro_f1"}
     page = (record.path / "report.html").read_text(encoding="utf-8")
     assert "There are no test rows" in page
+    assert "labelled rows held out in turn)" in page and "0 test rows)" not in page
+    card = (record.path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "## Measured on labelled rows held out in turn" in card
 
 
 def test_a_test_part_too_small_to_tell_anything_is_learnt_from(place: Place) -> None:
@@ -197,7 +204,7 @@ def test_the_report_shows_what_more_labels_bring_and_which_to_give(place: Place)
     assert asked and set(asked) <= {row["text"] for row in texts}
     page = (record.path / "report.html").read_text(encoding="utf-8")
     assert "Right answers against labels" in page and all(text in page for text in asked)
-    assert f"luthier label {record.id}" in page
+    assert f"luthier label {record.id} --pool pool.jsonl" in page
 
 
 def test_what_is_said_for_a_ladder_that_is_not_taken_is_told(place: Place) -> None:

@@ -124,10 +124,17 @@ class Needed:
         if self.labels <= labelled:
             return f"{aim} is probably reached already (it takes {ends} labels)"
         _, low, high = self.hours(labelled, seconds)
-        hours = (
-            f"{low:.1f} to {high:.1f} hours" if math.isfinite(high) else f"at least {low:.1f} hours"
-        )
-        return f"{aim} takes about {self.labels:,.0f} labels ({ends}); for you {hours} more"
+        work = f"{span(low)} to {span(high)}" if math.isfinite(high) else f"at least {span(low)}"
+        return f"{aim} takes about {self.labels:,.0f} labels ({ends}); for you {work} more"
+
+
+def span(hours: float) -> str:
+    """A person's work in words.
+
+    >>> span(0.14), span(2.5)
+    ('8 minutes', '2.5 hours')
+    """
+    return f"{60 * hours:.0f} minutes" if hours < 1 else f"{hours:.1f} hours"
 
 
 def _resampled(right: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

@@ -121,9 +121,14 @@ def look_for_classes(data: str, classes: tuple[str, ...], base: Path | None = No
             data, f"there is a column of labels, {named!r}", "texts without labels for --classes",
             "leave --classes out: the classes are those of the labels",
         )  # fmt: skip
-    said = f"No labels: {len(set(classes))} classes are told apart by their names and descriptions."
+    from luthier.stages.fewshot.settling import says
+
+    count = len(set(classes))
+    said = [f"No labels: {count} classes are told apart by their names and descriptions."]
+    if mute := [name for name in dict.fromkeys(classes) if not says(name)]:
+        said.append(f"Their names are no words, so a sentence is needed for: {', '.join(mute)}.")
     kept = tuple(s for s in found.sentences if not s.startswith("Task "))
-    return replace(found, classes=tuple(dict.fromkeys(classes)), sentences=(said, *kept))
+    return replace(found, classes=tuple(dict.fromkeys(classes)), sentences=(*said, *kept))
 
 
 def _few(data: str, base: Path | None, mapping: Mapping) -> tuple[str, ...]:

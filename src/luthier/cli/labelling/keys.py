@@ -79,5 +79,7 @@ class Keys:
 
 
 def shown(text: str) -> str:
-    """Text of others as a terminal may show it: marks that steer a terminal become dots."""
-    return "".join(c if c.isprintable() or c == "\n" else "·" for c in text)
+    """Text of others as a terminal may show it: marks that steer a terminal become dots, and
+    blanks of any kind plain ones."""
+    kept = (" " if c.isspace() and c != "\n" else c for c in text)
+    return "".join(c if c.isprintable() or c == "\n" else "·" for c in kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from luthier.stages.labelling.opening import Session
 
 LONGEST = 4000
 """Characters of a text that are shown."""
+ESCAPE, TOGETHER = b"\x1b", 0.05
+"""What keys without a letter begin with, and seconds within which the rest of them follows."""
 
 
 def label_in_terminal(session: Session) -> None:
@@ -36,6 +39,7 @@ def _ask(session: Session, keys: Keys) -> None:
     while (asked := desk.next()) is not None:
         if len(desk.book.sheet.starts) > max(1, starts):
             show_progress(desk)
+            _forget_keys(keys)
         starts = len(desk.book.sheet.starts)
         began = time.monotonic()
         meaning = _answer(asked, desk, keys)
@@ -63,10 +67,12 @@ def _do(meaning: Meaning, asked: Asked, session: Session, seconds: float) -> Non
     if meaning is Move.UNDO:
         try:
             desk.book.undo()
+            _say("  taken back")
         except CheckRun as error:
             _say(error.met)
     elif meaning is Move.SKIP:
         desk.book.skip(asked.key, asked.quota)
+        _say("  skipped")
     elif meaning is Move.SHOW:
         show_progress(desk)
     elif isinstance(meaning, Unclear):
@@ -123,12 +129,27 @@ def _single_keys() -> Iterator[None]:
 
 
 def _key() -> str:
-    """The next key; empty at the end of the input."""
+    """The next key; empty at the end of the input.
+
+    Arrows, Delete and the like send several bytes, digits among them: they are one key.
+    """
     if sys.platform == "win32":
         import msvcrt
 
         return msvcrt.getwch()
-    return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace")
+    number = sys.stdin.fileno()
+    pressed = os.read(number, 1)
+    if pressed == ESCAPE and select.select([number], [], [], TOGETHER)[0]:
+        os.read(number, 16)
+    return pressed.decode("ascii", "replace")
+
+
+def _forget_keys(keys: Keys) -> None:
+    """A key pressed while a model was fitted answers a question that nobody had seen."""
+    if keys.single and sys.platform != "win32":
+        import termios
+
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _say(*lines: str) -> None:

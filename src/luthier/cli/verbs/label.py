@@ -56,6 +56,12 @@ def label(
         Path | None,
         typer.Option("--export", metavar="FILE.json", help="Write tasks for Label Studio."),
     ] = None,
+    together: Annotated[
+        Path | None,
+        typer.Option(
+            "--together", metavar="FILE.jsonl", help="Also write data.train and labels as one file."
+        ),
+    ] = None,
     rules: Annotated[
         Path | None, typer.Option("--rules", metavar="FILE", help="Let rules label the pool.")
     ] = None,
@@ -75,11 +81,18 @@ def label(
     from luthier.stages.labelling.desk import Wishes
 
     if rules is not None or teacher:
+        if together is not None:
+            weak = "rules and a teacher write a file of their own"
+            raise FixData("--together", weak, "labels of people", "leave --together out")
         _label_weakly(settings, (target, pool, out, confidence), rules)
         return
     moves = bring is not None or export is not None
     if not moves:
         _refuse_no_person(settings, answers)
+    if together is not None:
+        from luthier.stages.labelling.writing import refuse_together
+
+        refuse_together(together, out)
     session = _open(settings, target, pool, out, Wishes(strategy, batch, aim))
     try:
         if moves:
@@ -94,7 +107,8 @@ def label(
         ) from None
     finally:
         session.write()
-    _tell(session, settings)
+    notes = _join(session, together)
+    _tell(session, settings, notes)
 
 
 def _open(settings: Settings, target: str, pool: str, out: Path, wishes: Wishes) -> Session:
@@ -159,13 +173,33 @@ def _ask(session: Session, settings: Settings, answers: str | None) -> None:
     label_by_lines(session, lines_of(answers), answers, settings.json and answers == "-")
 
 
-def _tell(session: Session, settings: Settings) -> None:
+def _join(session: Session, together: Path | None) -> list[str]:
+    """Where labels are, and how they stand beside those of the recipe."""
+    if not session.out.exists():
+        return []
+    train, known = session.setting.recipe.data.train, len(session.setting.known)
+    if together is not None:
+        from luthier.stages.labelling.writing import write_together
+
+        rows = write_together(
+            together, session.setting, session.desk.pool, session.desk.book.sheet.given
+        )
+        return [f"{rows} rows of {train} and the labels in {together}; give it as data.train"]
+    if known:
+        return [
+            f"labels in {session.out}; {train} holds other labelled rows: "
+            "--together FILE.jsonl writes both as one file for data.train"
+        ]
+    return [f"labels in {session.out}; give it as data.train of a recipe"]
+
+
+def _tell(session: Session, settings: Settings, notes: list[str]) -> None:
     if settings.json:
         facts: dict[str, Any] = session.desk.status().as_dict()
-        answer(facts | {"out": str(session.out), "notes": list(session.notes)})
+        answer(facts | {"out": str(session.out), "notes": [*session.notes, *notes]})
         return
     from luthier.cli.labelling.terminal import show_progress
 
     show_progress(session.desk)
-    if session.out.exists():
-        print(f"labels in {session.out}; give it as data.train of a recipe")
+    for note in notes:
+        print(note)

@@ -64,6 +64,8 @@ def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
     trained.ladder, trained.held = told(choice, pool), held_out
     trained.ladder["outlook"] = foretold(known, choice, section.target, progress)
     trained.ladder["next"] = wanted(known, choice, pool.texts)
+    unlabelled = None if len(known.rows) else shop.recipe.data.train
+    trained.ladder["pool_file"] = section.pool or unlabelled
     reader = words_of(shop.contract.tokenizer)
     said = wording_of(shop.base, shop.head.labels, shop.contract)
     shop.head = LadderHead(shop.head.labels, bare(choice.fitted), reader, said)

@@ -12,6 +12,7 @@ from luthier.core.seeds import derive
 from luthier.evaluate.predictions import FloatArray, IntArray
 from luthier.fewshot.asking.compose import compose
 from luthier.fewshot.choosing.choose import Choice
+from luthier.fewshot.curve import span
 from luthier.fewshot.outlook import Outlook, outlook
 from luthier.fewshot.query import UNKNOWN, Standing
 from luthier.fewshot.rung import Known
@@ -52,7 +53,7 @@ def _told(found: Outlook, target: float | None) -> dict[str, Any]:
     said = [
         f"Twice the labels, {2 * curve.last:,.0f}, are expected to give {100 * twice.value:.1f} % "
         f"right answers ({100 * twice.low:.1f} to {100 * twice.high:.1f} % in eight of ten cases); "
-        f"at {SECONDS:g} seconds a label that is {hours:.1f} hours of work."
+        f"at {SECONDS:g} seconds a label that is {span(hours)} of work."
     ]
     if target is not None:
         said.append(f"{curve.needed(target).say(round(curve.last), SECONDS)}.")

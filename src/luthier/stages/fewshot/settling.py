@@ -12,7 +12,9 @@ from luthier.core.errors import FixData, FixRecipe, nearest
 from luthier.core.types import Task
 from luthier.data.feed.labels import HeadFacts, LabelSet
 from luthier.data.split import SealedTest
+from luthier.fewshot.choosing.choose import EVIDENCE_FROM, EVIDENCE_ROWS
 from luthier.fewshot.rungs.family import NAMES
+from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.recipe.data import Split
 from luthier.recipe.fewshot import FEW, Fewshot
 from luthier.recipe.model import HeadOnly
@@ -53,8 +55,9 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
         update={"task": Task.CLASSIFY, "adapter": HeadOnly()}
     )
     rows = len(prepared.splits.train) + len(prepared.splits.validation)
-    told = f"{rows} labelled rows of {len(names)} classes: the few-shot ladder is taken"
-    prepared = replace(prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, told))
+    told = [f"{rows} labelled rows of {len(names)} classes: the few-shot ladder is taken"]
+    told += _tuned(recipe, [_counts(prepared).get(name, 0) for name in names])
+    prepared = replace(prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, *told))
     return recipe, _with_bare(prepared)
 
 
@@ -71,6 +74,18 @@ def _unused(recipe: Recipe, prepared: Prepared) -> Prepared:
         "to train; fewshot.enabled: on takes it in any case)"
     )
     return replace(prepared, notes=(*prepared.notes, note))
+
+
+def _tuned(recipe: Recipe, counts: Sequence[int]) -> list[str]:
+    """That the encoder may be tuned, where there are labels enough to tell rungs apart."""
+    minutes, section = recipe.fewshot.minutes, recipe.fewshot
+    enough = np.median(counts) >= EVIDENCE_FROM or sum(counts) >= EVIDENCE_ROWS
+    if not minutes or not enough or (section.rungs and TunedStack().name not in section.rungs):
+        return []
+    return [
+        f"an encoder is tuned too, as one of the rungs, where that is expected to take at most "
+        f"{minutes:g} minutes (fewshot.minutes); that is not in the time above"
+    ]
 
 
 def _all_learnt(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
@@ -151,7 +166,7 @@ def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
             f"did you mean {near!r}?" if near else "describe it, or remove its rows",
         )
     for name in section.descriptions:
-        if not counts.get(name) and not _says(section.descriptions[name]) and not _says(name):
+        if not counts.get(name) and not says(section.descriptions[name]) and not says(name):
             raise FixRecipe(
                 f"fewshot.descriptions.{name}",
                 "the class has no labelled row, no description and no name in words",
@@ -207,8 +222,8 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + more
 
 
-def _says(words: str) -> bool:
-    """Whether there are letters enough to be a word."""
+def says(words: str) -> bool:
+    """Whether a name or description has letters enough to be a word."""
     return sum(letter.isalpha() for letter in words) >= 3
 
 

@@ -27,7 +27,7 @@ class Setting:
 
     `name` is the run's id or the recipe's path, `told` what is said about each class. `known` are
     training texts with their labels, `held` those of the validation part; `sealed` are the texts
-    of the test part, normalised, whose labels are not read.
+    of the test part, normalised, whose labels are not read. Paths of the recipe start at `folder`.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Setting:
     held: tuple[tuple[str, str], ...]
     sealed: tuple[str, ...]
     mapping: Mapping
+    folder: Path
 
 
 def settle(target: str, store: Store, progress: Progress) -> Setting:
@@ -71,10 +72,10 @@ def of_recipe(
                 "the file as it was",
                 "restore it, or give the recipe in place of the run",
             )
-        return _read(name, recipe, found)
+        return _read(name, recipe, found, folder)
 
 
-def _read(name: str, recipe: Recipe, found: Prepared) -> Setting:
+def _read(name: str, recipe: Recipe, found: Prepared, folder: Path) -> Setting:
     if found.task is not Task.CLASSIFY:
         raise FixRecipe(
             f"{name}: task",
@@ -93,6 +94,7 @@ def _read(name: str, recipe: Recipe, found: Prepared) -> Setting:
         held=tuple((r["text"], str(r["label"])) for r in table.take(splits.validation)),
         sealed=tuple(dict.fromkeys(normalise(r["text"]) for r in table.take(splits.test))),
         mapping=found.mapping,
+        folder=folder,
     )
 
 

@@ -64,7 +64,7 @@ class NextRow:
 @dataclass(frozen=True, config=STRICT)
 class LadderPart:
     """The ladder's part of a page; `level` is that of the intervals in percent, `untried` why
-    rungs were not tried."""
+    rungs were not tried, `pool` the file that the texts to label next came from."""
 
     title: str
     level: Number
@@ -73,6 +73,7 @@ class LadderPart:
     untried: tuple[str, ...] = ()
     outlook: OutlookPart | None = None
     next: tuple[NextRow, ...] = ()
+    pool: str = ""
 
 
 def ladder_part(told: Mapping[str, Any]) -> LadderPart:
@@ -91,6 +92,7 @@ def ladder_part(told: Mapping[str, Any]) -> LadderPart:
         untried=tuple(_untried(decisions[n] for n in decisions if n not in names)),
         outlook=_outlook(told["outlook"]) if told["outlook"] else None,
         next=tuple(_next(row) for row in told["next"]),
+        pool=told.get("pool_file") or "",
     )
 
 

@@ -154,7 +154,8 @@ def _certainty(data: ReportData, row: MetricRow) -> str:
     unit = " points" if _share(row.name) else ""
     how = f"95{NARROW}% interval {interval(row.name, gap)}"
     how += f"; {row.test}, {p_value(row.p_value)}" if row.p_value is not None else ""
-    rows = f"; {data.rows['test']:,} test rows" if "test" in data.rows else ""
+    rows = f"; {data.rows['test']:,} test rows" if data.rows.get("test") else ""
+    rows = "; labelled rows held out in turn" if data.ladder and not rows else rows
     change = f"{difference(row.name, gap.value)}{unit}"
     verdict = judge(row)
     if verdict == "same":
