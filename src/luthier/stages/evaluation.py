@@ -37,6 +37,7 @@ from luthier.stages.parts.keeping import untouched
 from luthier.stages.starting import name_vectors
 from luthier.stages.training import Trained
 from luthier.stages.workshop import Workshop
+from luthier.stages.writing.trial import shown_exam
 
 PURPOSE = "the last evaluation"
 
@@ -105,7 +106,8 @@ def evaluate(shop: Workshop, trained: Trained, progress: Progress) -> Evaluated:
     progress.start("the last evaluation", None, "rows")
     models = _untouched(shop, trained, exam, progress)
     base = next(iter(models))
-    models["tuned model"] = answer(shop, shop.network, exam, progress)
+    asked = exam if shop.shown is None else shown_exam(shop, shop.shown, indices)
+    models["tuned model"] = answer(shop, shop.network, asked, progress)
     rival = trained.rival
     if rival is not None:
         with rival.in_place_of(shop.network):

@@ -31,6 +31,7 @@ from luthier.stages.parts.keeping import Tuned, open_tuned
 from luthier.stages.safety.filtering.answers import filtered
 from luthier.stages.safety.filtering.guard import guard_of
 from luthier.stages.workshop import pad_id
+from luthier.stages.writing.shown import ShownTable
 from luthier.store.store import RunRecord
 
 BLOCK = 512
@@ -71,7 +72,7 @@ def _answers(
     numbered = enumerate(rows, start=1)
     while block := list(itertools.islice(numbered, BLOCK)):
         if tuned.task.generates:
-            prompts = [_messages(row, number, tuned) for number, row in block]
+            prompts = [_asked(row, number, tuned) for number, row in block]
             texts = write_answers(
                 tuned.network, tuned.contract, prompts, tuned.recipe.evaluate.max_new_tokens,
                 progress, [row.get("tools") for _, row in block],
@@ -139,6 +140,12 @@ def _text(row: dict[str, Any], number: int, tuned: Tuned) -> str:
     return "\n".join(str(row[c]) for c in columns)
 
 
+def _asked(row: dict[str, Any], number: int, tuned: Tuned) -> list[dict[str, Any]]:
+    """The conversation as the model reads it."""
+    messages = _messages(row, number, tuned)
+    return messages if tuned.shown is None else tuned.shown.before(messages, row.get("tools"))
+
+
 def _messages(row: dict[str, Any], number: int, tuned: Tuned) -> list[dict[str, Any]]:
     if tuned.task is not Task.ADAPT and tuned.mapping.asks(row):
         return list(tuned.mapping.question(row, "the rows", number)["messages"])
@@ -175,7 +182,9 @@ def measure_file(
         mapping, _ = recognise(sample, tuned.task, tuned.recipe.data.columns.given())
     with tempfile.TemporaryDirectory() as temporary:
         rows = canonical_rows(source, mapping)
-        table = Table.write(rows, Path(temporary) / "rows.arrow", tuned.task)
+        table: Any = Table.write(rows, Path(temporary) / "rows.arrow", tuned.task)
+        if tuned.shown is not None:
+            table = ShownTable(table, tuned.shown)
         encoded = encode(table, tuned.contract, tuned.head.labels, source.place)
         exam = Exam(encoded, np.arange(len(encoded)), table, _plan(tuned))
         progress.start("evaluating", len(encoded), "rows")

@@ -139,8 +139,9 @@ def _headline_metric(shop: Workshop, found: Evaluated) -> str:
 
 
 def _adapter(shop: Workshop, trained: Trained) -> str:
-    if trained.ladder is not None:
-        return f"none; few-shot rung {trained.ladder['rung']!r}"
+    told = trained.ladder
+    if told is not None and (told.get("kind") != "writing" or not trained.state.step):
+        return f"none; few-shot rung {told['rung']!r}"
     section = shop.recipe.adapter
     if section.kind == "lora":
         kind = "DoRA" if section.decomposed else "rsLoRA" if section.rank_stabilised else "LoRA"

@@ -17,7 +17,6 @@ from luthier.recipe.recipe import Recipe
 from luthier.stages.api import RunResult
 from luthier.stages.evaluation import Evaluated
 from luthier.stages.evaluation import evaluate as evaluate_stage
-from luthier.stages.fewshot.climb import climb
 from luthier.stages.fewshot.picked import keep_choice, train_on_picked
 from luthier.stages.fewshot.settling import state_wish
 from luthier.stages.parts.card import write_card
@@ -32,6 +31,7 @@ from luthier.stages.safety.attacking.harden import harden
 from luthier.stages.safety.evidence import write_evidence
 from luthier.stages.training import Trained, demand_same_data, memory_advice, state_key, train
 from luthier.stages.workshop import Workshop, plan_of, set_up
+from luthier.stages.writing.climb import take_ladder
 from luthier.store.artefacts import Artefacts
 from luthier.store.manifest import Manifest
 from luthier.store.store import CurvePoint, RunRecord, Store
@@ -100,7 +100,7 @@ def _work(
             _begin(record, shop, store)
         with memory_advice(shop, "training"):
             if shop.recipe.fewshot.enabled == "on":
-                trained = climb(shop, base_folder, progress)
+                shop, trained = take_ladder(shop, base_folder, progress, resume)
                 keep_recipe(folder, shop)
             elif shop.recipe.tune is not None:
                 shop, trained = _search(record, shop, store, progress)

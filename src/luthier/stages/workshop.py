@@ -42,6 +42,7 @@ from luthier.stages.parts.shares import first_place, settle
 from luthier.stages.prepare import Prepared, prepare
 from luthier.stages.safety.outlook import outlook_notes
 from luthier.stages.safety.spelling import learn_spelling
+from luthier.stages.writing.shown import Shown
 from luthier.store.artefacts import Artefacts
 
 
@@ -62,6 +63,8 @@ class Workshop:
     costs: planning.Costs
     folder: Path
     notes: list[str] = field(default_factory=list)
+    shown: Shown | None = None
+    """What stands before each question that is answered; None: nothing."""
 
     @property
     def task(self) -> Task:

@@ -78,23 +78,11 @@ class Bench:
 
     def score(self, rung: Rung) -> tuple[float, float, float]:
         """Value of the metric with the ends of its interval."""
-        sums = self.judged(rung).sums
-        values = self.metric.finish(self._drawn() @ sums)
-        low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return self._point(sums), float(low), float(high)
+        return score_of(self.metric, self.judged(rung).sums, self._drawn())
 
     def gain(self, rung: Rung, over: Rung) -> Gain:
         """How much better `rung` is than `over`; above zero is better whatever the metric."""
-        drawn = self._drawn()
-        new, old = self.judged(rung).sums, self.judged(over).sums
-        sign = 1.0 if self.metric.direction == "higher" else -1.0
-        apart = sign * (self.metric.finish(drawn @ new) - self.metric.finish(drawn @ old))
-        apart = apart[np.isfinite(apart)]
-        if not len(apart):
-            return Gain(0.0, 0.0, 0.0, 0.0, 0.0)
-        low, high = np.quantile(apart, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        value = sign * (self._point(new) - self._point(old))
-        return Gain(value, float(low), float(high), float((apart > 0).mean()), float(apart.std()))
+        return gain_of(self.metric, self.judged(rung).sums, self.judged(over).sums, self._drawn())
 
     def losers(self, rung: Rung, over: Rung) -> list[tuple[int, float]]:
         """Classes whose recall plainly falls by more than two points, with the fall."""
@@ -109,12 +97,7 @@ class Bench:
         return found
 
     def _drawn(self) -> FloatArray:
-        count = len(self._names)
-        random = np.random.default_rng(derive(self._seed, "evidence", count))
-        return random.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(float)
-
-    def _point(self, sums: FloatArray) -> float:
-        return float(self.metric.finish(sums.sum(axis=0)[None, :])[0])
+        return drawn_units(len(self._names), self._seed)
 
     def _of(self, cut: Cut, chances: FloatArray) -> Judged:
         owners: IntArray = np.asarray([self._place[int(row)] for row in cut.held])
@@ -128,6 +111,35 @@ class Bench:
         by_unit = np.zeros((len(self._names), chances.shape[1]))
         np.add.at(by_unit, owners, right)
         return Judged(sums, by_unit)
+
+
+def drawn_units(count: int, seed: int) -> FloatArray:
+    """How often each of so many units is in each resample (DRAWS, U)."""
+    random = np.random.default_rng(derive(seed, "evidence", count))
+    return random.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(float)
+
+
+def score_of(metric: Metric, sums: FloatArray, drawn: FloatArray) -> tuple[float, float, float]:
+    """Value of the metric by statistics of units (U, K), with the ends of its interval."""
+    values = metric.finish(drawn @ sums)
+    low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return _point(metric, sums), float(low), float(high)
+
+
+def gain_of(metric: Metric, new: FloatArray, old: FloatArray, drawn: FloatArray) -> Gain:
+    """How much better `new` is than `old`, both (U, K) of the same units."""
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    apart = sign * (metric.finish(drawn @ new) - metric.finish(drawn @ old))
+    apart = apart[np.isfinite(apart)]
+    if not len(apart):
+        return Gain(0.0, 0.0, 0.0, 0.0, 0.0)
+    low, high = np.quantile(apart, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    value = sign * (_point(metric, new) - _point(metric, old))
+    return Gain(value, float(low), float(high), float((apart > 0).mean()), float(apart.std()))
+
+
+def _point(metric: Metric, sums: FloatArray) -> float:
+    return float(metric.finish(sums.sum(axis=0)[None, :])[0])
 
 
 def _metric(known: Known, name: str) -> Metric:

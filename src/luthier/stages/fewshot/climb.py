@@ -59,7 +59,7 @@ def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
     held_out = held(shop, known, choice)
     if choice.rung == TunedStack().name:
         put_tuned(shop, known)
-    trained = Trained(_still(shop), metric, _score(choice), 0, _probe(known))
+    trained = Trained(still(shop), metric, _score(choice), 0, _probe(known))
     shop.network.output = None
     trained.ladder, trained.held = told(choice, pool), held_out
     trained.ladder["outlook"] = foretold(known, choice, section.target, progress)
@@ -166,7 +166,7 @@ def _learnt(shop: Workshop) -> NDArray[np.int64]:
     return np.sort(np.concatenate([shop.part(splits.train), shop.part(splits.validation)]))
 
 
-def _still(shop: Workshop) -> TrainingState:
+def still(shop: Workshop) -> TrainingState:
     """The state of a network that was not trained."""
     return TrainingState.begin(
         shop.network, descent(shop), shop.recipe.train.seed, shop.recipe.fast.base_dropout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from luthier.data.split import SealedTest
 from luthier.fewshot.choosing.choose import EVIDENCE_FROM, EVIDENCE_ROWS
 from luthier.fewshot.rungs.family import NAMES
 from luthier.fewshot.rungs.tuned import TunedStack
+from luthier.fewshot.writing import NAMES as WAYS
 from luthier.recipe.data import Split
 from luthier.recipe.fewshot import FEW, Fewshot
 from luthier.recipe.model import HeadOnly
@@ -49,6 +51,12 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
         _refuse_bare(prepared)
         return _with(recipe, enabled="off"), _unused(recipe, prepared)
     refuse(recipe, prepared.task)
+    if prepared.task is Task.INSTRUCT:
+        written = (
+            f"{len(prepared.splits.train)} training rows: ways of writing are tried on rows held "
+            "out in turn, which takes several trainings more (fewshot.minutes)"
+        )
+        return recipe, replace(prepared, notes=(*prepared.notes, written))
     recipe, prepared = _all_learnt(recipe, prepared)
     names = declared(recipe.fewshot, prepared)
     recipe = _with(recipe, enabled="on").model_copy(
@@ -121,7 +129,10 @@ def refuse(recipe: Recipe, task: Task) -> None:
     """
     safety = recipe.safety
     met = {
-        "fewshot.enabled": None if task is Task.CLASSIFY else f"the task is {task.value}",
+        "fewshot.enabled": (
+            None if task in (Task.CLASSIFY, Task.INSTRUCT) else f"the task is {task.value}"
+        ),
+        **_unwritten(recipe, task),
         "tune": "a search trains many models" if recipe.tune else None,
         "safety.privacy": "private training has no ladder" if safety and safety.privacy else None,
         "safety.adversarial": (
@@ -136,16 +147,33 @@ def refuse(recipe: Recipe, task: Task) -> None:
         if why:
             raise FixRecipe(
                 place, f"the few-shot ladder can't be taken: {why}",
-                "it makes classifiers, in one process, without a search or protected training",
+                "classifiers and models that write, in one process, without a search or protected "
+                "training",
                 "set fewshot.enabled: off, or leave the section out",
             )  # fmt: skip
+    names = WAYS if task is Task.INSTRUCT else NAMES
     for name in recipe.fewshot.rungs:
-        if name not in NAMES:
-            near = nearest(name, NAMES)
+        if name not in names:
+            near = nearest(name, names)
             raise FixRecipe(
-                "fewshot.rungs", f"{name!r} is no rung", f"one of {', '.join(NAMES)}",
+                "fewshot.rungs", f"{name!r} is no rung", f"one of {', '.join(names)}",
                 f"did you mean {near!r}?" if near else "",
             )  # fmt: skip
+
+
+def _unwritten(recipe: Recipe, task: Task) -> dict[str, Any]:
+    """What the ladder of models that write can't be told."""
+    if task is not Task.INSTRUCT:
+        return {}
+    section, of_classes = recipe.fewshot, "it is of classes, and answers are written"
+    met: dict[str, Any] = {
+        f"fewshot.{name}": of_classes
+        for name in ("descriptions", "pool", "target", "target_prior")
+        if getattr(section, name)
+    }
+    changed = "it changes what is learnt or asked"
+    chosen = {"data.select": recipe.data.select, "repair": recipe.repair, "safety": recipe.safety}
+    return met | {name: changed for name, value in chosen.items() if value}
 
 
 def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:

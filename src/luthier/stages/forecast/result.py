@@ -110,7 +110,7 @@ class Foreseen:
         )
 
     def _sentences(self) -> list[str]:
-        if self.recipe.fewshot.enabled == "on":
+        if self.recipe.fewshot.enabled == "on" and self.prepared.task is Task.CLASSIFY:
             return ["no parameter of the base is trained: a rung is chosen and fitted", self.held]
         return [
             f"{self.timing.steps} updates of {self.recipe.train.batch_size} rows "

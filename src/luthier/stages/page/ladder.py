@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from luthier.evaluate.measure import metric
 from luthier.fewshot.asking.compose import WHY
+from luthier.fewshot.writing import WAYS
 from luthier.stages.page.strict import STRICT, Number
 
 WHAT = {
@@ -64,7 +65,8 @@ class NextRow:
 @dataclass(frozen=True, config=STRICT)
 class LadderPart:
     """The ladder's part of a page; `level` is that of the intervals in percent, `untried` why
-    rungs were not tried, `pool` the file that the texts to label next came from."""
+    rungs were not tried, `pool` the file that the texts to label next came from; `classes` is
+    False for a model that writes."""
 
     title: str
     level: Number
@@ -74,10 +76,13 @@ class LadderPart:
     outlook: OutlookPart | None = None
     next: tuple[NextRow, ...] = ()
     pool: str = ""
+    classes: bool = True
 
 
 def ladder_part(told: Mapping[str, Any]) -> LadderPart:
     """What `ladder.json` keeps."""
+    if told.get("kind") == "writing":
+        return _written(told)
     scores = {s["rung"]: (s["value"], s["low"], s["high"]) for s in told["scores"]}
     decisions = {d["rung"]: d for d in told["decisions"]}
     names = dict.fromkeys([told["rung"], *scores])
@@ -93,6 +98,27 @@ def ladder_part(told: Mapping[str, Any]) -> LadderPart:
         outlook=_outlook(told["outlook"]) if told["outlook"] else None,
         next=tuple(_next(row) for row in told["next"]),
         pool=told.get("pool_file") or "",
+    )
+
+
+def _written(told: Mapping[str, Any]) -> LadderPart:
+    """Ways of models that write."""
+    scores = {s["rung"]: (s["value"], s["low"], s["high"]) for s in told["scores"]}
+    decisions = {d["rung"]: d for d in told["decisions"]}
+    what = {way.name: way.what for way in WAYS}
+    said = (
+        f"{told['rung']!r} was taken: {what[told['rung']]}. There were {told['rows']} training "
+        f"rows; ways were compared on {told['folds']} parts of them, held out in turn."
+    )
+    return LadderPart(
+        title=metric(told["metric"]).title,
+        level=round(100 * told["level"], 1),
+        sentences=(said,),
+        rungs=tuple(
+            _row(n, told["rung"], scores[n], decisions.get(n, {}), what[n]) for n in scores
+        ),
+        untried=tuple(_untried(decisions[n] for n in decisions if n not in scores)),
+        classes=False,
     )
 
 
@@ -123,13 +149,13 @@ def _next(row: Mapping[str, Any]) -> NextRow:
     return NextRow(row["text"][:600], WHY[row["why"]], guess)
 
 
-def _row(name: str, taken: str, score: Any, decision: Mapping[str, Any]) -> RungRow:
+def _row(name: str, taken: str, score: Any, decision: Mapping[str, Any], what: str = "") -> RungRow:
     gain = decision.get("gain")
     ends = (gain["value"], gain["low"], gain["high"]) if gain else None
     said = "taken" if name == taken else decision.get("reason", "held at first")
     if decision and decision["accepted"] and name != taken:
         said = "taken, and later given up"
-    return RungRow(name, WHAT[name], name == taken, said, score, ends)
+    return RungRow(name, what or WHAT[name], name == taken, said, score, ends)
 
 
 def _sentences(told: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from luthier.data.feed.contract import PromptContract
 from luthier.data.mapping import Mapping
 from luthier.fewshot import keeping as ladder
 from luthier.fewshot.head import LadderHead, words_of
+from luthier.fewshot.showing import load as load_shown
 from luthier.models.base import Base
 from luthier.models.build import assemble, build_adapter, build_head
 from luthier.models.files import check_safetensors
@@ -33,6 +34,7 @@ from luthier.stages.fewshot.worded import wording_of
 from luthier.stages.prepare import load_facts, save_facts
 from luthier.stages.safety.spelling import load_spelling, save_spelling
 from luthier.stages.workshop import Workshop, open_base, open_contract
+from luthier.stages.writing.shown import Shown
 from luthier.train.sharded import gather, shard, state_of
 from luthier.train.world import World
 
@@ -48,6 +50,8 @@ class Tuned:
     head: Head
     contract: PromptContract
     mapping: Mapping
+    shown: Shown | None = None
+    """What stands before each question that is answered; None: nothing."""
 
 
 def keep(shop: Workshop) -> None:
@@ -99,6 +103,8 @@ def _write(
             shop.base.tokenizer.save_pretrained(str(place / "weights"))
         if isinstance(shop.head, LadderHead):
             ladder.save(shop.head.fitted, place)
+        if shop.shown is not None:
+            shop.shown.rows.save(place)
         if output:
             kept = {n: t.detach().contiguous().cpu() for n, t in output.items()}
             save_file(kept, str(place / "head.safetensors"))
@@ -147,7 +153,10 @@ def open_tuned(folder: Path, progress: Progress, whole: bool = False) -> Tuned:
     )
     network.mode(False, False)
     mapping = Mapping.from_dict(json.loads((place / "columns.json").read_text(encoding="utf-8")))
-    return Tuned(recipe, recipe.task, base, network, head, contract, mapping)
+    rows = load_shown(place)
+    spare = recipe.evaluate.max_new_tokens
+    shown = None if rows is None else Shown(rows, contract, spare)
+    return Tuned(recipe, recipe.task, base, network, head, contract, mapping, shown)
 
 
 def _fill(network: Network, place: Path, recipe: Recipe) -> None:
