@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.screen.spelling import Spelling, one_slip
+from luthier.safety.attacks.characters import misspelt
+from luthier.screen.slips import ODD, slip
+from luthier.screen.spelling import Spelling
 
-TAUGHT = Spelling({"table": 40, "book": 60, "play": 30, "rate": 20, "odd": 2}, frozenset(
-    {"tale", "weather", "rates", "pay", "the"}
-))  # fmt: skip
+USUAL = ("the", "weather", "rates", "pay", "find", "south", "hope", "help")
+RARE = (*(f"filler{i}" for i in range(20_000)), "lok", "sould")
+TAUGHT = Spelling(
+    {"table": 40, "book": 60, "play": 30, "rate": 20, "odd": 2, "look": 9, "for": 50},
+    (*USUAL, *RARE),
+    {"look for": 8, "play book": 3},
+    100,
+)
 WORDS = st.text(st.sampled_from("abelot"), min_size=1, max_size=7)
 
 
@@ -20,7 +28,10 @@ WORDS = st.text(st.sampled_from("abelot"), min_size=1, max_size=7)
         ("Book a tabel", "Book a table"),
         ("a taable for 2", "a table for 2"),
         ("pkay it", "play it"),
-        ("tale of two", "table of two"),
+        ("lok for it", "look for it"),
+        ("BOOK a TABEL", "BOOK a TABLE"),
+        ("Tabel", "Table"),
+        ("a hzre", "a hzre"),
         ("wether today", "weather today"),
         ("the odd one", "the odd one"),
         ("Smithville 77x", "Smithville 77x"),
@@ -36,9 +47,15 @@ def test_words_of_training_rows_stay() -> None:
     assert TAUGHT(text).text == text
 
 
-def test_a_known_word_becomes_only_a_frequent_one() -> None:
-    rare = Spelling({"table": 4}, frozenset({"tale"}))
-    assert rare("a tale").text == "a tale"
+def test_what_stands_beside_a_word_decides_between_two() -> None:
+    rows = {"live": 5, "love": 5, "music": 20, "songs": 20}
+    taught = Spelling(rows, (), {"live music": 5, "love songs": 5}, 40)
+    assert taught("lve music and lve songs").text == "live music and love songs"
+
+
+def test_a_known_word_becomes_only_a_likelier_one() -> None:
+    words = ("meet", "find", *(f"filler{i}" for i in range(20_000)), "meat")
+    assert Spelling({"other": 4}, words)("meet meat").text == "meet meat"
 
 
 @given(st.text(max_size=60) | st.lists(WORDS).map(" ".join))
@@ -58,16 +75,28 @@ def test_a_changed_word_leads_back_to_the_whole_word_given() -> None:
 
 @given(WORDS, WORDS)
 def test_a_slip_goes_both_ways(one: str, other: str) -> None:
-    assert one_slip(one, other) == one_slip(other, one)
-    assert not one_slip(one, one)
+    assert (slip(one, other) is None) == (slip(other, one) is None)
+    assert slip(one, one) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slips_of_the_attack_are_those_of_fingers(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    for word in ("weather", "playlist", "restaurant"):
+        made = {misspelt(word, "typos", dice) for _ in range(30)} - {word}
+        assert not {slip(m, word) for m in made} & (ODD | {None})
 
 
 def test_words_of_single_rows_are_not_kept() -> None:
-    learnt = Spelling.learn(["call Mr Zabriskie", "call the bank", "the bank"], ["weather", "to"])
+    texts = ["call Mr Zabriskie", "call the bank", "the bank"]
+    learnt = Spelling.learn(texts, ["weather", "to"])
     assert dict(learnt.rows) == {"bank": 2, "call": 2, "the": 2}
+    assert set(learnt.pairs) == {"^ call", "the bank", "bank $"}
     assert learnt("weathr too").text == "weather too"
 
 
 def test_other_words_are_another_contract() -> None:
     assert Spelling({"table": 4}).hash != Spelling({"table": 5}).hash
+    assert Spelling({}, ("a", "b")).hash != Spelling({}, ("b", "a")).hash
+    assert Spelling({}, (), {"a b": 2}).hash != Spelling({}).hash
     assert Spelling({"a": 1, "b": 2}).hash == Spelling({"b": 2, "a": 1}).hash

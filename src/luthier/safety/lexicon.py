@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,20 +67,22 @@ class Lexicon:
             return Lexicon(file.get_tensor("ids"), file.get_tensor("near"), words)
 
 
-def whole_words(tokenizer: Any) -> dict[int, str]:
+def whole_words(tokenizer: Any, besides: Collection[str] = ()) -> dict[int, str]:
     """Tokens that are a word of letters by themselves, three letters or more, in lower case.
 
-    Word-piece vocabularies mark what continues a word, others mark what begins one.
+    Function words are left out, but for those named `besides`. Word-piece vocabularies mark what
+    continues a word, others mark what begins one.
     """
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     special = set(tokenizer.all_special_ids)
     starts = [mark for mark in ("Ġ", "▁") if any(t.startswith(mark) for t in vocabulary)]
+    without = FUNCTION_WORDS.difference(besides)
     found = {}
     for piece, token in vocabulary.items():
         word = piece[1:] if starts and piece.startswith(tuple(starts)) else piece
         begins = word is not piece if starts else not piece.startswith("##")
         fits = len(word) > 2 and word.isalpha() and word == word.lower()
-        if begins and fits and token not in special and word not in FUNCTION_WORDS:
+        if begins and fits and token not in special and word not in without:
             found[token] = word
     return found
 

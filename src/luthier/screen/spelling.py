@@ -1,98 +1,173 @@
-"""Slips of the keyboard undone in words that stand near known ones."""
+"""Slips of the keyboard undone: the likeliest word that fingers may have missed, by its context."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
+from math import log
 
 from luthier.core.hashing import hash_value
 from luthier.screen.canonical import Canonical, canonical
+from luthier.screen.slips import ODD, rests, slip
 
+VERSION = 2
 SHORTEST = 3
 """Shorter words have too many others near them."""
-FREQUENT = 5
-"""In so many training rows a word is likelier meant than a rare one a slip away from it."""
 REMEMBERED = 50_000
-"""Words whose mending is remembered at once, as a server may meet any number."""
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+"""Words whose neighbours are remembered at once, as a server may meet any number."""
+_SLIPS = 0.5
+"""Chance that a word was slipped in: that of a text somebody spoils, not of one typed in haste."""
+_ODD = -6.0
+"""Log chance of a slip that fingers do not make against one that they do."""
+_FIRST = -5.0
+"""Log chance of a slip in the first letter, which people see, against one in another."""
+_STAYS = 2.0
+"""How much likelier, in logs, a word of the training rows was meant as it stands."""
+_DOUBT = 30.0
+"""Rows a word must stand in before what follows it there counts as much as what is usual."""
+_NOBODY = 1e-8
+"""Chance of a word that nobody knows, such as a name."""
+_ZIPF = 10.9
+"""Sum of the harmonic series over a vocabulary, by which chances of words by rank are divided."""
 _WORD = re.compile(r"[^\W\d_]+")
+_START, _END = "^", "$"
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """Words of the training rows, by the number of rows they stand in, and words known besides.
+    """Words and pairs of words of the training rows, by the number of rows they stand in, out of
+    `texts` rows, and words known besides, the most frequent first.
 
-    A word of the training rows stays. An unknown one becomes a word one slip away (a letter left
-    out, put in, exchanged, or two swapped), the most frequent in training first. A word that is
-    known besides, but never stood in a training row, becomes only a frequent one.
+    Each word is read as the one that was likeliest meant: how frequent a word is, how often it
+    stands between these neighbours, and how easily fingers make one word of the other.
 
-    Source: Damerau 1964, "A technique for computer detection and correction of spelling errors";
-    training on what comes out as in Pruthi et al. 2019, "Combating Adversarial Misspellings".
+    Source: Kernighan, Church and Gale 1990, "A Spelling Correction Program Based on a Noisy
+    Channel Model"; pairs as in Church and Gale 1991, section 4; training on what comes out as in
+    Pruthi et al. 2019, "Combating Adversarial Misspellings".
     """
 
     rows: Mapping[str, int]
-    known: frozenset[str] = frozenset()
+    known: Sequence[str] = ()
+    pairs: Mapping[str, int] = field(default_factory=dict)
+    texts: int = 1
 
     @staticmethod
-    def learn(texts: Iterable[str], known: Iterable[str], least: int = 2) -> Spelling:
-        """What the texts of the training rows teach; words of fewer than `least` rows are left
-        out, as a name that stood in one row need not be kept."""
-        counts = Counter(w for text in texts for w in {m.lower() for m in _WORD.findall(text)})
-        kept = {w: n for w, n in sorted(counts.items()) if n >= least and len(w) >= SHORTEST}
-        return Spelling(kept, frozenset(known))
+    def learn(texts: Iterable[str], known: Sequence[str], least: int = 2) -> Spelling:
+        """What the texts of the training rows teach; words and pairs of fewer than `least` rows
+        are left out, as a name that stood in one row need not be kept."""
+        lines = [[_START, *(w.lower() for w in _WORD.findall(text)), _END] for text in texts]
+        counts = Counter(word for line in lines for word in set(line[1:-1]))
+        rows = {w: n for w, n in sorted(counts.items()) if n >= least}
+        stay = rows.keys() | {_START, _END}
+        beside = Counter(pair for line in lines for pair in set(pairwise(line)))
+        pairs = {
+            f"{a} {b}": n
+            for (a, b), n in sorted(beside.items())
+            if n >= least and a in stay and b in stay
+        }
+        return Spelling(rows, tuple(known), pairs, max(1, len(lines)))
 
     @cached_property
     def hash(self) -> str:
         """Hash of everything that decides what becomes of a word."""
-        return hash_value([dict(sorted(self.rows.items())), sorted(self.known), FREQUENT])
+        taught = [dict(sorted(part.items())) for part in (self.rows, self.pairs)]
+        return hash_value([VERSION, *taught, list(self.known), self.texts])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {word: place for place, word in enumerate(self.known)}
+
+    @cached_property
+    def _total(self) -> int:
+        return max(1, sum(self.rows.values()))
 
     @cached_property
     def _near(self) -> dict[str, tuple[str, ...]]:
         """Words by what is left of them when one letter goes; a word is also left by itself."""
         found: dict[str, list[str]] = {}
         for word in sorted(w for w in {*self.rows, *self.known} if len(w) >= SHORTEST):
-            for rest in _rests(word):
+            for rest in rests(word):
                 found.setdefault(rest, []).append(word)
         return {rest: tuple(words) for rest, words in found.items()}
 
     @cached_property
-    def _mended(self) -> dict[str, str]:
+    def _met(self) -> dict[str, tuple[tuple[str, float], ...]]:
         return {}
 
-    def word(self, word: str) -> str:
-        """The word that was meant; the same word where nothing likelier is near."""
-        lower = word.lower()
-        if len(lower) < SHORTEST or lower in self.rows:
-            return word
-        if len(self._mended) > REMEMBERED:
-            self._mended.clear()
-        if lower not in self._mended:
-            self._mended[lower] = self._meant(lower)
-        meant = self._mended[lower]
-        return word if meant == lower else meant
+    def words(self, words: Sequence[str]) -> list[str]:
+        """What each word of a text was meant to be; the same word where nothing likelier is
+        near."""
+        given = [word.lower() for word in words]
+        found: list[str] = []
+        for place, word in enumerate(given):
+            before = found[-1] if found else _START
+            after = given[place + 1] if place + 1 < len(given) else _END
+            found.append(self._meant(word, before, after))
+        return [
+            word if meant == low else _cased(word, meant)
+            for word, low, meant in zip(words, given, found, strict=True)
+        ]
 
-    def _meant(self, word: str) -> str:
-        near = {w for rest in _rests(word) for w in self._near.get(rest, ()) if one_slip(word, w)}
-        if word in self.known:
-            near = {w for w in near if self.rows.get(w, 0) >= FREQUENT and w[0] == word[0]}
-        if not near:
+    def _meant(self, word: str, before: str, after: str) -> str:
+        others = self._others(word)
+        if not others:
             return word
-        return max(near, key=lambda w: (w[0] == word[0], self.rows.get(w, 0), _usual(word, w), w))
+        stays = self._fits(word, before, after) + (_STAYS if word in self.rows else 0.0)
+        chances = {w: self._fits(w, before, after) + chance for w, chance in others}
+        best = max(sorted(chances), key=chances.__getitem__)
+        return best if chances[best] > stays else word
+
+    def _others(self, word: str) -> tuple[tuple[str, float], ...]:
+        """Words one slip away, with the log chance of the slip."""
+        if len(word) < SHORTEST:
+            return ()
+        if len(self._met) > REMEMBERED:
+            self._met.clear()
+        if word not in self._met:
+            near = {w for rest in rests(word) for w in self._near.get(rest, ())}
+            made = {w: kind for w in near if (kind := slip(word, w))}
+            # A slip falls on one of about four keys at one of the letters.
+            self._met[word] = tuple(
+                (w, log(_SLIPS / (4 * len(w))) + _ODD * (k in ODD) + _FIRST * (w[0] != word[0]))
+                for w, k in made.items()
+            )
+        return self._met[word]
+
+    def _fits(self, word: str, before: str, after: str) -> float:
+        """Log chance of a word between two others."""
+        alone = self._chance(word)
+        left = self._follows(before, word, alone)
+        if after not in self.rows and after != _END:
+            return log(left)
+        next_alone = self._chance(after)
+        return log(left) + log(self._follows(word, after, next_alone) / next_alone)
+
+    def _follows(self, word: str, after: str, alone: float) -> float:
+        times = self.texts if word == _START else self.rows.get(word, 0)
+        return (_DOUBT * alone + self.pairs.get(f"{word} {after}", 0)) / (_DOUBT + times)
+
+    def _chance(self, word: str) -> float:
+        """Chance of a word whatever stands beside it: half by training, half by all texts."""
+        place = self._places.get(word)
+        usual = 0.0 if place is None else 1 / (_ZIPF * (place + 11))
+        taught = 0.1 if word == _END else self.rows.get(word, 0) / self._total
+        return 0.5 * taught + 0.5 * usual + _NOBODY
 
     def __call__(self, text: str) -> Canonical:
         """The text with its slips undone, nothing invisible in it, and the way back."""
         plain = canonical(text)
+        found = list(_WORD.finditer(plain.text))
         letters: list[str] = []
         places: list[int] = []
         at = 0
-        for found in _WORD.finditer(plain.text):
-            meant = self.word(found.group())
-            if meant == found.group():
+        for word, meant in zip(found, self.words([f.group() for f in found]), strict=True):
+            if meant == word.group():
                 continue
-            start, stop = found.span()
+            start, stop = word.span()
             letters.append(plain.text[at:start] + meant)
             places += plain.places[at:start]
             places += [plain.places[start + i] for i in _spread(len(meant), stop - start)]
@@ -100,42 +175,11 @@ class Spelling:
         return Canonical("".join([*letters, plain.text[at:]]), (*places, *plain.places[at:]))
 
 
-def one_slip(one: str, other: str) -> bool:
-    """Whether one letter left out, put in or exchanged, or two neighbours swapped, lead from one
-    word to the other; a word is no slip of itself.
-
-    >>> one_slip("taable", "table"), one_slip("tabel", "table"), one_slip("tbael", "table")
-    (True, True, False)
-    """
-    if len(one) == len(other):
-        apart = [i for i in range(len(one)) if one[i] != other[i]]
-        if len(apart) == 2:
-            i, j = apart
-            return j == i + 1 and (one[i], one[j]) == (other[j], other[i])
-        return len(apart) == 1
-    short, long = sorted((one, other), key=len)
-    return len(long) - len(short) == 1 and short in _rests(long)
-
-
-def _rests(word: str) -> set[str]:
-    return {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}
-
-
-def _usual(slip: str, word: str) -> bool:
-    """Whether fingers slip so: a letter missing, doubled, swapped, or the key beside it."""
-    if len(slip) < len(word):
-        return True
-    if len(slip) > len(word):
-        return any(word[:i] + word[i] + word[i:] == slip for i in range(len(word)))
-    apart = [i for i in range(len(slip)) if slip[i] != word[i]]
-    if len(apart) == 2:
-        return True
-    pair = slip[apart[0]], word[apart[0]]
-    return any(
-        abs(row.find(pair[0]) - row.find(pair[1])) == 1
-        for row in _ROWS
-        if pair[0] in row and pair[1] in row
-    )
+def _cased(model: str, word: str) -> str:
+    """`word` in capitals, with a capital, or as it is, as `model` is."""
+    if len(model) > 1 and model.isupper():
+        return word.upper()
+    return word[:1].upper() + word[1:] if model[:1].isupper() else word
 
 
 def _spread(made: int, given: int) -> list[int]:

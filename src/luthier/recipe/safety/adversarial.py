@@ -24,5 +24,5 @@ class Adversarial(Section):
     """Undo invisible and look-alike characters before the tokenizer of an encoder, in training and
     in use."""
     spelling: bool = False
-    """Undo slips of the keyboard in words near those of the training rows before the tokenizer of
-    an encoder, in training and in use; these words are kept with the model."""
+    """Undo slips of the keyboard before the tokenizer of an encoder, in training and in use, by the
+    words and pairs of words of the training rows, which are kept with the model."""

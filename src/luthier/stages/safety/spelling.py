@@ -49,7 +49,9 @@ def learn_spelling(
 def save_spelling(contract: PromptContract, place: Path) -> None:
     """Writes the words of a contract that knows some."""
     if isinstance(contract.canonical, Spelling):
-        write_json(place / FILE, {"rows": dict(contract.canonical.rows)})
+        known = contract.canonical
+        kept = {"rows": dict(known.rows), "pairs": dict(known.pairs), "texts": known.texts}
+        write_json(place / FILE, kept)
 
 
 def load_spelling(
@@ -59,11 +61,14 @@ def load_spelling(
     if not wanted(recipe):
         return contract
     kept: dict[str, Any] = json.loads((place / FILE).read_text(encoding="utf-8"))
-    return _with(contract, Spelling(kept["rows"], _known(base)))
+    taught = kept["rows"], kept.get("pairs", {}), kept.get("texts", 1)
+    return _with(contract, Spelling(taught[0], _known(base), *taught[1:]))
 
 
-def _known(base: Base) -> frozenset[str]:
-    return frozenset(whole_words(base.tokenizer).values()) | FUNCTION_WORDS
+def _known(base: Base) -> tuple[str, ...]:
+    """Words of the vocabulary, which lists the frequent ones first."""
+    words = whole_words(base.tokenizer, FUNCTION_WORDS)
+    return tuple(dict.fromkeys(words[token] for token in sorted(words)))
 
 
 def _with(contract: PromptContract, spelling: Spelling) -> PromptContract:
