@@ -21,6 +21,8 @@ from luthier.fewshot.rungs.zero import ZeroShot
 SECONDS = 300.0
 """What all tunings of one choice may take, as `Encoder.seconds` counts it."""
 MOST_FOLDS = 5
+TELLING_ROWS = 350
+"""Rows held out from which further folds are not worth a tuning each."""
 CENTRED = 500
 """Texts of the pool that the tuned encoder reads to find their middle."""
 
@@ -120,10 +122,14 @@ class TunedStack:
         return ""
 
     def cut(self, known: Known) -> Cut:
-        """As many folds as there is time to tune for, beside the tuning to all rows."""
+        """As many folds as there is time to tune for, beside the tuning to all rows, and as tell
+        enough."""
         assert known.encoder is not None
         times = int(self.seconds / known.encoder.seconds(known)) - 1
-        return cut_of(known).first(max(1, min(MOST_FOLDS, times)))
+        cut = cut_of(known)
+        held = np.cumsum([len(fold.check) for fold in cut.folds])
+        enough = 1 + int(np.searchsorted(held, TELLING_ROWS))
+        return cut.first(max(1, min(MOST_FOLDS, times, enough)))
 
     def fit(self, known: Known) -> Blend:
         """Members on tuned vectors; powers from the folds of `cut`."""
