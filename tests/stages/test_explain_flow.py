@@ -100,6 +100,9 @@ def test_what_cannot_be_explained_is_refused(place: Place) -> None:
     write_rows(place.folder / "other.jsonl", [{"words": "loan"}])
     with pytest.raises(FixData, match="no column 'text'"):
         api.explain(run, store, data="other.jsonl", base_folder=place.folder)
+    write_rows(place.folder / "other.jsonl", [{"text": "loan", "label": "x"}, {"text": "card"}])
+    told = api.explain(run, store, data="other.jsonl", base_folder=place.folder, method="gradient")
+    assert [one["label"] for one in told["explanations"]] == ["x", None]
     long = " ".join(sentences(40))
     told = api.explain(run, store, texts=[long], method="gradient")
     assert "tokens were not read" in told["explanations"][0]["notes"][0]

@@ -60,7 +60,7 @@ def rows_asked(
     """
     if asked.data is not None:
         found = [dict(row) for _, row in open_source(asked.data, base_folder).rows()]
-        rows = [{"text": row_text(row, number, tuned)} for number, row in enumerate(found, start=1)]
+        rows = [_told(row, number, tuned) for number, row in enumerate(found, start=1)]
     elif asked.errors:
         rows = _labelled(record, tuned, progress)
     else:
@@ -97,6 +97,15 @@ def row_text(row: Mapping[str, Any], number: int, tuned: Tuned) -> str:
             f"row {number}", f"there is no column {missing[0]!r}", f"columns: {', '.join(row)}"
         )
     return "\n".join(str(row[c]) for c in columns)
+
+
+def _told(row: Mapping[str, Any], number: int, tuned: Tuned) -> dict[str, Any]:
+    """The input of a row of a file, and its label where it has one."""
+    told: dict[str, Any] = {"text": row_text(row, number, tuned)}
+    label = row.get(tuned.mapping.label or "label")
+    if tuned.task is Task.CLASSIFY and label not in (None, ""):
+        told["label"] = str(label)
+    return told
 
 
 def _labelled(record: RunRecord, tuned: Tuned, progress: Progress) -> list[dict[str, Any]]:
