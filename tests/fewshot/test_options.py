@@ -10,7 +10,7 @@ import torch
 
 from luthier.core.types import Task
 from luthier.data.feed.batch import Batch
-from luthier.fewshot.tuning.options import AgainstOthers, others
+from luthier.fewshot.tuning.options import OPTIONS, AgainstOthers, others
 from luthier.models.base import load_base
 from luthier.models.build import base_spec
 from luthier.models.heads.language import LanguageHead
@@ -62,7 +62,7 @@ def test_the_loss_is_the_sum_of_the_three_parts_of_the_paper(network: Network) -
         right = means_of(network, question, answer)
         options = []
         for _, other in (ROWS * 2)[row + 1 : row + 4]:
-            if other != answer and other not in options:
+            if other != answer and other not in options and len(options) < OPTIONS:
                 options.append(other)
         wrong = [means_of(network, question, option) for option in options]
         unlikely = -np.concatenate([np.log(1 - np.exp(w)) for w in wrong]).mean()

@@ -17,7 +17,7 @@ from luthier.models.heads.language import LanguageHead, token_nll
 from luthier.models.losses import Losses, sum_by_row
 from luthier.models.network import Network
 
-OPTIONS = 3
+OPTIONS = 2
 """Wrong answers that each row is learnt against, as far as its batch has others."""
 SURE = 1e-6
 """So far from certain a wrong token is taken to be at least, that its loss is finite."""

@@ -47,7 +47,7 @@ def climb_writing(
     if resume and file.is_file():
         told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     else:
-        told = _choose(shop, progress)
+        told = chosen_way(shop, progress)
         write_json(file, told)
     (way,) = ways((told["rung"],))
     progress.say(f"few rows: {way.name!r} was chosen; the report says why")
@@ -63,7 +63,7 @@ def climb_writing(
     return mine, trained
 
 
-def _choose(shop: Workshop, progress: Progress) -> dict[str, Any]:
+def chosen_way(shop: Workshop, progress: Progress) -> dict[str, Any]:
     """All that is told of the choice, ready for JSON."""
     metric = selection_metric(shop.task, shop.recipe.evaluate.metric)
     allowed = ways(shop.recipe.fewshot.rungs)

@@ -18,6 +18,7 @@ from luthier.evaluate.measure import chosen
 from luthier.evaluate.predictions import FloatArray, Predictions
 from luthier.fewshot.showing import Demonstrations
 from luthier.fewshot.tuning.encoder import SPEED
+from luthier.fewshot.tuning.options import OPTIONS
 from luthier.fewshot.writing import Way
 from luthier.models.network import Network
 from luthier.recipe.model import Ia3
@@ -67,7 +68,8 @@ class Trial:
         shop = self.shop
         size = sum(p.numel() for p in shop.network.model.parameters())
         tokens = float(shop.encoded.lengths[shop.part(shop.prepared.splits.train)].sum())
-        passes = 3.0 * shop.timing.epochs * (4.0 if way.against else 1.0)
+        epochs = way.epochs(shop.timing.epochs, shop.timing.steps_per_epoch)
+        passes = 3.0 * epochs * (1.0 + OPTIONS if way.against else 1.0)
         speed = SPEED["cpu" if shop.device == "cpu" else "cuda"]
         return (len(self.folds) + 1) * passes * size * tokens / speed
 
@@ -130,14 +132,24 @@ class Trial:
 def own_shop(shop: Workshop, way: Way, progress: Progress) -> Workshop:
     """The workshop in which a way is tried: its own adapter where it has one, and no fast path
     that its losses can't take."""
-    if way.adapter == "ia3":
-        section = shop.recipe.train.model_copy(update={"learning_rate": "auto"})
-        # Run again, the recipe that is kept has to mean the same: its own adapter is this one now.
-        alone = shop.recipe.fewshot.model_copy(update={"rungs": (way.name,)})
+    if way.updates:
+        epochs = way.epochs(shop.recipe.train.epochs, shop.timing.steps_per_epoch)
+        changes: dict[str, Any] = {"epochs": epochs}
+        if way.adapter:
+            changes["learning_rate"] = "auto"
+        # Run again, the recipe that is kept has to mean the same: what it says is this way's own.
         recipe = shop.recipe.model_copy(
-            update={"adapter": Ia3(), "train": section, "fewshot": alone}
+            update={
+                "adapter": Ia3() if way.adapter else shop.recipe.adapter,
+                "train": shop.recipe.train.model_copy(update=changes),
+                "fewshot": shop.recipe.fewshot.model_copy(update={"rungs": (way.name,)}),
+            }
         )
-        shop = furnish(recipe, shop.prepared, shop.folder, None, progress)
+        if way.adapter:
+            shop = furnish(recipe, shop.prepared, shop.folder, None, progress)
+        else:
+            rows = len(shop.part(shop.prepared.splits.train))
+            shop = replace(shop, recipe=recipe, timing=planning.schedule(recipe, rows))
     if not way.against:
         return shop
     off = planning.Path(False, "answers are learnt against those of other rows")
