@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +17,12 @@ from luthier.core.types import Task
 from luthier.fewshot.choosing.evidence import Gain
 from luthier.fewshot.showing import load
 from luthier.fewshot.writing import NAMES, UPDATES, USUAL, WAYS
-from luthier.recipe.load import load_recipe
+from luthier.recipe.load import load_recipe, recipe_from_dict
 from luthier.stages import api
 from luthier.stages.parts.keeping import open_tuned
 from luthier.stages.workshop import set_up
 from luthier.stages.writing import climb as climbing
+from luthier.stages.writing import trial as trying
 from luthier.stages.writing.trial import Trial, own_shop
 from luthier.store.records import RunRecord
 from tiny import task_rows
@@ -140,6 +142,25 @@ def test_one_that_is_proved_better_takes_the_place_and_no_other(
     assert [d["against"] for d in told["decisions"]] == [USUAL, USUAL, *["shown"] * 3]
 
 
+def test_what_was_chosen_before_an_interruption_stays(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"kind": "writing", "rung": "shown", "metric": "bits_per_byte", "scores": []}
+    (trial.shop.folder / climbing.FILE).write_text(json.dumps(told), encoding="utf-8")
+    monkeypatch.setattr(climbing, "chosen_way", lambda *_: pytest.fail("it was chosen already"))
+    shop, trained = climbing.climb_writing(trial.shop, Silence(), resume=True)
+    assert trained.ladder == told and shop.shown is not None
+
+
+def test_a_person_who_stops_a_trial_stops_the_run(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = SimpleNamespace(interrupted=True)
+    monkeypatch.setattr(trying, "trained_by", lambda *_: stopped)
+    with pytest.raises(KeyboardInterrupt):
+        trial.sums(WAYS[2])
+
+
 def test_too_few_rows_and_too_little_time_keep_what_a_run_does(place: Place, llama: Path) -> None:
     _, told = ran(place, few(place, llama, rows=6))
     assert told["rung"] == USUAL and not told["scores"]
@@ -163,6 +184,18 @@ def test_wishes_that_cannot_be_kept(
 ) -> None:
     error, _ = place.refused(few(place, llama) | changes)
     assert isinstance(error, FixRecipe) and error.place == named
+
+
+def test_a_plan_of_few_rows_says_that_ways_can_be_tried(place: Place, llama: Path) -> None:
+    changes = few(place, llama)
+    content = {"task": "instruct", "model": {"id": str(llama)}, "data": {"train": "chat.jsonl"}}
+    notes = api.plan(recipe_from_dict(content), place.folder).notes
+    assert any("with fewshot.enabled: on other ways" in note for note in notes)
+    for said in ({"fewshot": {"enabled": "off"}}, {"train": {"epochs": 1}}):
+        notes = api.plan(recipe_from_dict(content | said), place.folder).notes
+        assert not any("other ways" in note for note in notes)
+    notes = api.plan(place.recipe(changes), place.folder).notes
+    assert not any("other ways are tried too" in note for note in notes)
 
 
 def test_a_plan_says_what_trying_costs(place: Place, llama: Path) -> None:

@@ -25,6 +25,8 @@ from luthier.stages.prepare import Prepared
 
 FEWEST_TESTED = 30
 """Rows a test part should have: from fewer, rows held out in turn tell more, and all are learnt."""
+FEW_WRITTEN = 200
+"""Training rows of a model that writes below which a plan speaks of other ways."""
 OWN_WORDS = ("train", "adapter", "tune", "safety")
 """Sections that say how to train; where one is given, `auto` leaves the recipe as it is."""
 
@@ -75,11 +77,25 @@ def _unused(recipe: Recipe, prepared: Prepared) -> Prepared:
     given = {"pool": section.pool, "descriptions": section.descriptions, "target": section.target}
     unread = [f"fewshot.{name}" for name, value in given.items() if value]
     if not unread:
-        return prepared
+        return _with_ways(recipe, prepared)
     note = (
         f"{' and '.join(unread)} {'is' if len(unread) == 1 else 'are'} not used: the few-shot "
         f"ladder is not taken (it is below {FEW} rows per class, where the recipe does not say how "
         "to train; fewshot.enabled: on takes it in any case)"
+    )
+    return replace(prepared, notes=(*prepared.notes, note))
+
+
+def _with_ways(recipe: Recipe, prepared: Prepared) -> Prepared:
+    """With a note that other ways can be tried, where few rows teach to write."""
+    rows, other = len(prepared.splits.train), (recipe.tune, recipe.safety, recipe.repair)
+    if prepared.task is not Task.INSTRUCT or recipe.fewshot.enabled == "off" or any(other):
+        return prepared
+    if rows >= FEW_WRITTEN or recipe.data.select or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return prepared
+    note = (
+        f"{rows} training rows are few: with fewshot.enabled: on other ways are tried too, such as "
+        "showing the nearest rows or more updates"
     )
     return replace(prepared, notes=(*prepared.notes, note))
 
