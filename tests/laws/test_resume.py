@@ -105,11 +105,19 @@ def test_a_signal_saves_and_stops(number: int, bert: Path, tmp_path: Path) -> No
     _equal(state, unbroken)
 
 
-def test_validation_and_patience_go_on_as_they_stood(bert: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("falling", [None, "loss"])
+def test_validation_and_patience_go_on_as_they_stood(
+    falling: str | None, bert: Path, tmp_path: Path
+) -> None:
     values = [0.1, 0.5, 0.4, 0.6, 0.3, 0.2, 0.1, 0.0, 0.0]
+    # By the loss alone the last progress is one validation earlier than by the score.
+    losses = [9.0, 8.0, 7.0, 7.0, 7.5, 8.0, 9.0, 9.0, 9.0]
 
     def keeper(folder: Path, taken: list[float]) -> KeepBest:
-        return KeepBest(lambda network: {"f": taken.pop(0)}, "f", "higher", 1, folder, patience=3)
+        def measure(network: object) -> dict[str, float]:
+            return {"f": taken.pop(0), "loss": losses[len(values) - 1 - len(taken)]}
+
+        return KeepBest(measure, "f", "higher", 1, folder, patience=3, falling=falling)
 
     whole = _bench(bert)
     best = keeper(tmp_path / "a", list(values))

@@ -211,6 +211,21 @@ def test_patience(bench: Bench, tmp_path: Path) -> None:
     assert state.step == 6 and "no better f in 2 validations" in state.stopped
 
 
+def test_patience_waits_while_the_loss_falls(bench: Bench, tmp_path: Path) -> None:
+    given = iter([(0.1, 3.0), (0.0, 2.0), (0.0, 1.0), (0.0, 1.5), (0.0, 0.9), (0.0, 1.0)] * 2)
+
+    def measure(network: object) -> dict[str, float]:
+        score, loss = next(given)
+        return {"f": score, "loss": loss}
+
+    keeper = KeepBest(
+        measure, "f", "higher", 1, tmp_path / "best", patience=2, falling="loss"
+    )  # fmt: skip
+    state = bench.train(40, bench.batches(), [keeper])
+    # The start counts, then two validations in a row with neither a better score nor a lower loss.
+    assert (state.step, keeper.best_step) == (6, 0)
+
+
 def test_a_state_of_another_run(bench: Bench, bert: Path, tmp_path: Path) -> None:
     bench.train(1, bench.batches()).save(tmp_path / "state", "this run")
     _, state = bench.begin()

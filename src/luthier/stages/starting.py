@@ -1,8 +1,9 @@
-"""Where the training of a classifier starts: a probe to beat, a gentler one, or its labels."""
+"""Where training starts: a probe to beat, a gentler one, the labels, or how often each occurs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,12 +11,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from luthier.core.progress import Progress
+from luthier.core.seeds import derive
 from luthier.core.types import Task
+from luthier.data.feed.batches import collate
 from luthier.data.feed.encode import Encoded
 from luthier.data.feed.example import encode_texts
 from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LabelNames, LinearProbe, humanise
-from luthier.evaluate.predictions import FloatArray
+from luthier.evaluate.predictions import FloatArray, IntArray
 from luthier.models.network import Network
 from luthier.stages.parts.answers import Exam, features, truth_of
 from luthier.stages.workshop import Workshop
@@ -23,6 +26,12 @@ from luthier.train.sharded import fill
 from luthier.train.state import TrainingState
 from luthier.train.watcher import Report
 from luthier.train.world import World
+
+PROBE_TOKENS = 20_000
+"""Tokens that a probe of marks learns from: enough for a layer, and seconds for any number of
+rows."""
+UNTOLD = -100
+"""The target of a token without a tag."""
 
 
 def put_probe(
@@ -45,6 +54,54 @@ def put_probe(
     probe = LinearProbe.fit(shop.head.labels.names, known, checked)
     _put(shop.network, probe.linear())
     return probe
+
+
+def put_marks(
+    shop: Workshop, exam: Exam, train_part: NDArray[np.int64], hidden: Ragged | None
+) -> LinearProbe | None:
+    """A linear probe of single tokens in the output layer, where stretches of text are marked.
+
+    A layer of random numbers marks everything, which counts for more than nothing at first, and
+    a network on its way marks nothing for a while. None where there is one tag only.
+    """
+    if shop.task is not Task.TAG or not shop.recipe.evaluate.probe:
+        return None
+    known = _tokens(shop, Exam(shop.encoded, train_part, exam.table, exam.plan, hidden))
+    if len(np.unique(known[1])) < 2:
+        return None
+    probe = LinearProbe.fit(shop.head.labels.tags, known, _tokens(shop, exam))
+    _put(shop.network, probe.linear())
+    return probe
+
+
+def _tokens(shop: Workshop, exam: Exam) -> tuple[FloatArray, IntArray]:
+    """Vectors (N, D) and tags (N,) of the tokens of some rows, drawn by lot."""
+    network, vectors, tags, count = shop.network, [], [], 0
+    network.mode(False, False)
+    random = np.random.default_rng(derive(shop.recipe.train.seed, "tokens of the probe"))
+    some = random.permutation(exam.examples)
+    with torch.no_grad():
+        for start in range(0, len(some), exam.rows_per_pass):
+            part = some[start : start + exam.rows_per_pass]
+            batch = collate(exam.encoded, part, exam.plan, exam.hidden).to(shop.device)
+            assert batch.targets is not None
+            told = batch.targets != UNTOLD
+            vectors.append(network.run(partial(network.hidden, batch))[told].float().cpu().numpy())
+            tags.append(batch.targets[told].cpu().numpy())
+            count += len(tags[-1])
+            if count >= PROBE_TOKENS:
+                break
+    return np.concatenate(vectors), np.concatenate(tags).astype(np.int64)
+
+
+def put_shares(shop: Workshop, train_part: NDArray[np.int64]) -> None:
+    """Each label as likely as its share of the training rows, where a row may have several."""
+    if shop.task is not Task.MULTILABEL or not shop.recipe.evaluate.probe:
+        return
+    told = np.asarray(shop.encoded.targets)[train_part] > 0.5
+    share = (told.sum(axis=0) + 1) / (len(told) + 2)
+    width = int(shop.network.plain.config.hidden_size)
+    _put(shop.network, (np.zeros((len(share), width)), np.log(share / (1 - share))))
 
 
 def name_vectors(shop: Workshop, network: Network, exam: Exam) -> FloatArray:

@@ -25,12 +25,18 @@ from luthier.stages.bias.changing import changed
 from luthier.stages.combinations import selection_metric
 from luthier.stages.explaining.tracking.track import tracker_of
 from luthier.stages.fewshot.rival import Rival
-from luthier.stages.parts.answers import Exam, score_all, to_predictions
+from luthier.stages.parts.answers import Exam, loss_of, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.safety.attacking.adversarial import against_attacks, hardened
 from luthier.stages.safety.privacy import set_up_privacy
-from luthier.stages.starting import StartGently, put_names, put_probe
+from luthier.stages.starting import (
+    StartGently,
+    put_marks,
+    put_names,
+    put_probe,
+    put_shares,
+)
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord
 from luthier.train.fit import fit
@@ -93,6 +99,8 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     hidden = _hidden(shop, np.concatenate([change.all, check_part]), progress)
     exam = Exam(shop.encoded, check_part, shop.prepared.table, shop.batch_plan(), hidden)
     probe = put_probe(shop, exam, train_part, hidden, progress)
+    start = probe or put_marks(shop, exam, train_part, hidden)
+    put_shares(shop, train_part)
     reference = reference_margins(shop, train_part, check_part, progress)
     epochs = EpochBatches(
         shop.encoded, train_part, shop.batch_plan(packed=True), hidden, reference,
@@ -120,8 +128,8 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     elif len(check_part) and change.repair is None:
         # The parent is often best on validation rows, and keeping it would undo the repair.
         watchers.append(keeper)
-    if probe is not None:
-        watchers.append(StartGently(probe))
+    if start is not None:
+        watchers.append(StartGently(start))
     tracker = tracker_of(shop)
     if tracker is not None:
         watchers.append(tracker)
@@ -149,6 +157,7 @@ def _keeper(shop: Workshop, exam: Exam, chosen: str) -> KeepBest:
         folder=shop.folder / "best",
         patience=shop.recipe.train.patience,
         untrained=not against_attacks(shop.recipe),
+        falling="log_loss" if shop.task in (Task.TAG, Task.MULTILABEL) else None,
     )
 
 
@@ -244,6 +253,8 @@ def measured(shop: Workshop, network: Network, exam: Exam, wanted: str) -> dict[
     scores = score_all(network, shop.head, exam)
     predictions = to_predictions(shop.task, shop.head.labels, exam, scores)
     found = metrics_of(predictions)
+    if shop.task in (Task.TAG, Task.MULTILABEL):
+        found["log_loss"] = loss_of(exam, scores)
     if wanted not in found and shop.task is Task.INSTRUCT:
         from luthier.stages.parts.generation import written
 

@@ -32,6 +32,9 @@ from luthier.evaluate.predictions import (
 from luthier.models.head import Head
 from luthier.models.network import Network
 
+LEAST_CHANCE = 1e-7
+"""What a chance counts for at least in a loss: float32 has zeros where none are meant."""
+
 
 @dataclass(frozen=True)
 class Exam:
@@ -85,6 +88,21 @@ def truth_of(exam: Exam) -> NDArray[np.int64]:
     """Class numbers of the exam's rows (N,)."""
     assert isinstance(exam.encoded.targets, np.ndarray)
     return np.asarray(exam.encoded.targets[exam.examples], np.int64)
+
+
+def loss_of(exam: Exam, scores: Sequence[NDArray[np.float32]]) -> float:
+    """Mean negative logarithm of the chance of what is true, over tags or over labels of rows."""
+    losses = []
+    for example, chances in zip(exam.examples, scores, strict=True):
+        assert exam.encoded.targets is not None
+        wanted = np.asarray(exam.encoded.targets[int(example)])
+        if chances.ndim == 2:
+            told = np.flatnonzero(wanted >= 0)
+            right = chances[told, wanted[told].astype(np.int64)]
+        else:
+            right = np.where(wanted > 0.5, chances, 1 - chances)
+        losses.append(-np.log(np.maximum(right, LEAST_CHANCE)).mean() if len(right) else 0.0)
+    return float(np.mean(losses)) if losses else 0.0
 
 
 def rows_of(exam: Exam) -> NDArray[np.int64]:

@@ -28,7 +28,9 @@ class KeepBest:
     `metric` is the one that was asked for; when it is missing from a measurement that is an
     error, never a reason to use another. `reads_private` says that scores steer training.
     Without `untrained` the state before the first update is not among the candidates: training
-    against attacks costs clean quality, and would be thrown away.
+    against attacks costs clean quality, and would be thrown away. While the measure called
+    `falling` falls, nothing is given up: marks in texts are found by nobody at first, and their F1
+    stays at nothing until the network is sure enough of some.
     """
 
     measure: Measure
@@ -42,6 +44,8 @@ class KeepBest:
     _misses: int = 0
     reads_private: bool = True
     untrained: bool = True
+    falling: str | None = None
+    _lowest: float = math.inf
 
     def begin(self, state: TrainingState) -> None:
         """Measures the state as it is, or takes up what an earlier call kept."""
@@ -51,9 +55,7 @@ class KeepBest:
         if text:
             about = json.loads(text)
             self.best, self.best_step = about["value"], about["step"]
-            self._misses = sum(
-                1 for s, name, _ in state.curve if name == self._name and s > self.best_step
-            )
+            self._recount(state)
         elif state.step == 0 and self.untrained:
             self._look(state)
 
@@ -61,8 +63,8 @@ class KeepBest:
         """Validates when it is time."""
         if state.step % self.every:
             return None
-        improved = self._look(state)
-        self._misses = 0 if improved else self._misses + 1
+        improved, fell = self._look(state)
+        self._misses = 0 if improved or fell else self._misses + 1
         if self.patience is not None and self._misses >= self.patience:
             return Stop(f"no better {self.metric} in {self._misses} validations")
         return None
@@ -79,7 +81,22 @@ class KeepBest:
     def _name(self) -> str:
         return f"validation {self.metric}"
 
-    def _look(self, state: TrainingState) -> bool:
+    def _recount(self, state: TrainingState) -> None:
+        """Validations without progress before the process was cut off."""
+        seen: dict[int, dict[str, float]] = {}
+        for step, name, value in state.curve:
+            seen.setdefault(step, {})[name] = value
+        for step, found in sorted(seen.items()):
+            if self._name in found:
+                fell = self._fell(found.get(f"validation {self.falling}", math.inf))
+                self._misses = 0 if fell or step <= self.best_step else self._misses + 1
+
+    def _fell(self, value: float) -> bool:
+        fell, self._lowest = value < self._lowest, min(value, self._lowest)
+        return fell
+
+    def _look(self, state: TrainingState) -> tuple[bool, bool]:
+        """Whether the metric is the best so far, and whether what should fall fell."""
         state.network.mode(False, False)
         found = self.measure(state.network)
         for name, value in found.items():
@@ -92,11 +109,13 @@ class KeepBest:
             )
         # All processes follow the first one's number: they must agree to the bit.
         value = float(state.world.tell(repr(float(found[self.metric]))))
+        own = found.get(self.falling or "", math.inf)
+        fell = self._fell(float(state.world.tell(repr(float(own)))))
         sign = 1.0 if self.direction == "higher" else -1.0
         known = self.best is not None and not math.isnan(self.best)
         # Written so that NaN never counts as better than a number.
         if known and not sign * value > sign * (self.best or 0.0):
-            return False
+            return False, fell
         self.best, self.best_step = value, state.step
         tensors = state.gathered()
         about = {"step": state.step, "metric": self.metric, "value": value}
@@ -107,7 +126,7 @@ class KeepBest:
                 (place / "best.json").write_text(json.dumps(about), encoding="utf-8")
 
         state.world.write(self.folder, write)
-        return True
+        return True, fell
 
 
 @dataclass
