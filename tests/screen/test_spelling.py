@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luthier.safety.attacks.characters import misspelt
-from luthier.screen.slips import ODD, slip
-from luthier.screen.spelling import Spelling
+from luthier.screen.reading.slips import ODD, slip
+from luthier.screen.reading.spelling import Spelling
 
 USUAL = ("the", "weather", "rates", "pay", "find", "south", "hope", "help")
 RARE = (*(f"filler{i}" for i in range(20_000)), "lok", "sould")

@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from stage_place import Place, is_whole, write_rows
 
 from luthier.core.errors import CheckRun, FixRecipe
 from luthier.core.types import Interval, Task
 from luthier.evaluate.interval import Comparison
+from luthier.safety.lexicon import Lexicon
 from luthier.stages import api
+from luthier.stages.safety.attacking import synonyms
 from luthier.stages.safety.attacking.attack import Asked
 from luthier.stages.safety.attacking.checked import Targets
 from luthier.stages.safety.attacking.harden import SLIPS, WORDS, _told, fitting
@@ -64,6 +67,30 @@ def test_slips_are_undone_in_training_and_in_use(place: Place) -> None:
     with pytest.raises(FixRecipe, match="may not be kept"):
         place.run({"safety.adversarial.spelling": True, "safety.adversarial.kind": "none",
                    "safety.privacy.epsilon": 8, "safety.privacy.force": True})  # fmt: skip
+
+
+def test_near_words_are_read_as_one_in_training_and_in_use(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lexicon = Lexicon(
+        np.asarray([0, 1]), np.asarray([[1], [0]]), {0: "unheard", 1: "unseen"}
+    )  # fmt: skip
+    monkeypatch.setattr(synonyms, "lexicon_of", lambda *_: lexicon)
+    asked = {"safety.adversarial.kind": "none", "safety.adversarial.synonyms": True}
+    result = place.run({**asked, "safety.adversarial.spelling": True})
+    model = result.path / "model"
+    assert json.loads((model / "synonyms.json").read_text(encoding="utf-8")) == {
+        "unseen": "unheard"
+    }
+    assert (model / "spelling.json").is_file()
+    rows = [{"text": f"an {word} loan"} for word in ("unheard", "unseen")]
+    answers = list(api.predict(result.run, rows, place.store))
+    assert answers[0] == answers[1]
+    contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
+    assert len(contract["synonyms"]) > 8
+    with pytest.raises(FixRecipe, match="may not be kept"):
+        private = {"safety.privacy.epsilon": 8, "safety.privacy.force": True}
+        place.run({**asked, **private})
 
 
 def test_a_run_tells_how_it_stands_under_attack(place: Place) -> None:

@@ -40,6 +40,7 @@ from luthier.stages.parts.memory import set_up_advice
 from luthier.stages.parts.privately import make_private
 from luthier.stages.parts.shares import first_place, settle
 from luthier.stages.prepare import Prepared, prepare
+from luthier.stages.safety.attacking.synonyms import learn_synonyms
 from luthier.stages.safety.outlook import outlook_notes
 from luthier.stages.safety.spelling import learn_spelling
 from luthier.stages.writing.shown import Shown
@@ -132,7 +133,8 @@ def furnish(
     prepared = replace(prepared, facts=replace(prepared.facts, masked=base.masked))
     check_harness(recipe.evaluate.harness, base)
     contract = open_contract(recipe, base, prepared.task)
-    contract = blind(recipe, learn_spelling(recipe, prepared, base, contract))
+    contract = learn_spelling(recipe, prepared, base, contract)
+    contract = blind(recipe, learn_synonyms(recipe, prepared, base, contract, progress))
     adapter = build_adapter(recipe.adapter)
     head = build_head(prepared.task, prepared.facts, recipe.train)
     with set_up_advice("attaching the adapter", recipe.model):

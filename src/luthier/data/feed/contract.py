@@ -47,7 +47,8 @@ class PromptContract:
     encoders; `end_ids` are the tokens at which generation stops. `masking` says what is hidden
     from a masked language model, None for all other models; `canonical` undoes invisible and
     look-alike characters before an encoder's tokenizer, and slips of the keyboard where `spelling`
-    names the words it knows by their hash; `blind` is the hash of words that it masks.
+    names the words it knows by their hash; `synonyms` is the hash of the
+    words it reads as others; `blind` is the hash of words that it masks.
     """
 
     tokenizer: Any
@@ -58,6 +59,7 @@ class PromptContract:
     masking: Masking | None = None
     canonical: Callable[[str], Canonical] | None = None
     spelling: str | None = None
+    synonyms: str | None = None
     blind: str | None = None
 
     @cached_property
@@ -78,6 +80,7 @@ class PromptContract:
             **masking,
             **({} if self.canonical is None else {"canonical": 1}),
             **({} if self.spelling is None else {"spelling": self.spelling}),
+            **({} if self.synonyms is None else {"synonyms": self.synonyms}),
             **({} if self.blind is None else {"blind": self.blind}),
         }
 

@@ -26,3 +26,6 @@ class Adversarial(Section):
     spelling: bool = False
     """Undo slips of the keyboard before the tokenizer of an encoder, in training and in use, by the
     words and pairs of words of the training rows, which are kept with the model."""
+    synonyms: bool = False
+    """Read near words as one where the labels of the training rows allow it, before the tokenizer
+    of an encoder that classifies, in training and in use; the groups are kept with the model."""

@@ -118,9 +118,10 @@ def blind(recipe: Recipe, contract: PromptContract) -> PromptContract:
     if not wanted(recipe):
         return contract
     assert recipe.repair is not None
-    if contract.spelling is not None:
+    if contract.spelling is not None or contract.synonyms is not None:
+        name = "synonyms" if contract.spelling is None else "spelling"
         raise FixRecipe(
-            PLACE, "'blind' is not proved together with safety.adversarial.spelling",
+            PLACE, f"'blind' is not proved together with safety.adversarial.{name}",
             "one of the two",
         )  # fmt: skip
     if contract.template is not None or contract.masking is not None:

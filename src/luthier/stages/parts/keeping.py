@@ -32,6 +32,7 @@ from luthier.recipe.recipe import Recipe
 from luthier.stages.bias.blinding import load_blinding, save_blinding
 from luthier.stages.fewshot.worded import wording_of
 from luthier.stages.prepare import load_facts, save_facts
+from luthier.stages.safety.attacking.synonyms import load_synonyms, save_synonyms
 from luthier.stages.safety.spelling import load_spelling, save_spelling
 from luthier.stages.workshop import Workshop, open_base, open_contract
 from luthier.stages.writing.shown import Shown
@@ -112,6 +113,7 @@ def _write(
         write_json(place / "columns.json", shop.prepared.mapping.as_dict())
         write_json(place / "contract.json", shop.contract.as_dict())
         save_spelling(shop.contract, place)
+        save_synonyms(shop.contract, place)
         save_blinding(shop.contract, place)
         write_json(place / "base.json", {"id": shop.base.spec.id, "hash": shop.base.hash})
 
@@ -147,6 +149,7 @@ def open_tuned(folder: Path, progress: Progress, whole: bool = False) -> Tuned:
     network = assemble(base, build_adapter(recipe.adapter), head, recipe.train.seed)
     _fill(network, place, recipe)
     contract = load_spelling(recipe, base, open_contract(recipe, base, recipe.task), place)
+    contract = load_synonyms(recipe, contract, place)
     contract = load_blinding(recipe, contract, place)
     contract.check(
         json.loads((place / "contract.json").read_text(encoding="utf-8")), f"run {folder.name}"

@@ -13,7 +13,8 @@ from luthier.data.feed.contract import PromptContract
 from luthier.models.base import Base
 from luthier.recipe.recipe import Recipe
 from luthier.safety.lexicon import FUNCTION_WORDS, whole_words
-from luthier.screen.spelling import Spelling
+from luthier.screen.reading.spelling import Spelling
+from luthier.screen.reading.synonyms import Synonyms
 from luthier.stages.prepare import Prepared
 
 FILE = "spelling.json"
@@ -48,8 +49,10 @@ def learn_spelling(
 
 def save_spelling(contract: PromptContract, place: Path) -> None:
     """Writes the words of a contract that knows some."""
-    if isinstance(contract.canonical, Spelling):
-        known = contract.canonical
+    known = contract.canonical
+    if isinstance(known, Synonyms):
+        known = known.before
+    if isinstance(known, Spelling):
         kept = {"rows": dict(known.rows), "pairs": dict(known.pairs), "texts": known.texts}
         write_json(place / FILE, kept)
 

@@ -12,7 +12,7 @@ from math import log
 
 from luthier.core.hashing import hash_value
 from luthier.screen.canonical import Canonical, canonical
-from luthier.screen.slips import ODD, rests, slip
+from luthier.screen.reading.slips import ODD, rests, slip
 
 VERSION = 2
 SHORTEST = 3
