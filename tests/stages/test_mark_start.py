@@ -52,3 +52,10 @@ def test_labels_begin_at_their_shares(bert: Path, tmp_path: Path) -> None:
     share = np.asarray([np.mean([n in row["labels"] for row in rows]) for n in names])
     entropy = -(share * np.log(share) + (1 - share) * np.log(1 - share)).mean()
     assert first == pytest.approx(entropy, abs=0.15) and first < np.log(2)
+
+
+def test_trials_of_a_search_begin_at_the_probe_too(bert: Path, tmp_path: Path) -> None:
+    place = place_of(Task.TAG, bert, tmp_path)
+    asked = {"task": "tag", "tune.budget": "2 trials", "tune.seeds": 0, "train.learning_rate": 1e-9}
+    told: dict[str, Any] = place.run(asked).search or {}
+    assert told["trials"][0]["curve"][0][1] > 0.3

@@ -56,7 +56,15 @@ def put_probe(
     return probe
 
 
-def put_marks(
+def put_start(
+    shop: Workshop, exam: Exam, train_part: NDArray[np.int64], hidden: Ragged | None
+) -> LinearProbe | None:
+    """Where training starts for what no probe of whole texts is made: marks and several labels."""
+    _put_shares(shop, train_part)
+    return _put_marks(shop, exam, train_part, hidden)
+
+
+def _put_marks(
     shop: Workshop, exam: Exam, train_part: NDArray[np.int64], hidden: Ragged | None
 ) -> LinearProbe | None:
     """A linear probe of single tokens in the output layer, where stretches of text are marked.
@@ -94,7 +102,7 @@ def _tokens(shop: Workshop, exam: Exam) -> tuple[FloatArray, IntArray]:
     return np.concatenate(vectors), np.concatenate(tags).astype(np.int64)
 
 
-def put_shares(shop: Workshop, train_part: NDArray[np.int64]) -> None:
+def _put_shares(shop: Workshop, train_part: NDArray[np.int64]) -> None:
     """Each label as likely as its share of the training rows, where a row may have several."""
     if shop.task is not Task.MULTILABEL or not shop.recipe.evaluate.probe:
         return

@@ -30,13 +30,7 @@ from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
 from luthier.stages.safety.attacking.adversarial import against_attacks, hardened
 from luthier.stages.safety.privacy import set_up_privacy
-from luthier.stages.starting import (
-    StartGently,
-    put_marks,
-    put_names,
-    put_probe,
-    put_shares,
-)
+from luthier.stages.starting import StartGently, put_names, put_probe, put_start
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord
 from luthier.train.fit import fit
@@ -99,8 +93,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
     hidden = _hidden(shop, np.concatenate([change.all, check_part]), progress)
     exam = Exam(shop.encoded, check_part, shop.prepared.table, shop.batch_plan(), hidden)
     probe = put_probe(shop, exam, train_part, hidden, progress)
-    start = probe or put_marks(shop, exam, train_part, hidden)
-    put_shares(shop, train_part)
+    start = probe or put_start(shop, exam, train_part, hidden)
     reference = reference_margins(shop, train_part, check_part, progress)
     epochs = EpochBatches(
         shop.encoded, train_part, shop.batch_plan(packed=True), hidden, reference,

@@ -27,6 +27,7 @@ from luthier.search.trial import UNITS, Config, Observation, Slice
 from luthier.stages import planning
 from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.prefix import keep_prefix
+from luthier.stages.starting import put_start
 from luthier.stages.training import descent, reference_margins
 from luthier.stages.tuning.best import Best
 from luthier.stages.tuning.fitting import (
@@ -62,6 +63,7 @@ class SharedBase:
     metric: str
     halves: Halves
     probe: LinearProbe | None = None
+    start: LinearProbe | None = None
     reference: NDArray[np.float32] | None = None
     watchers: tuple[Watcher, ...] = ()
     kept: Path | None = None
@@ -90,9 +92,9 @@ class SharedBase:
                             "at least 4, better some hundreds", "give more rows")  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         own = halves or Halves.of(check, shop.recipe.train.seed)
-        shared = SharedBase(shop, folder, chosen, own)
-        train = shop.part(shop.prepared.splits.train)
+        shared, train = SharedBase(shop, folder, chosen, own), shop.part(shop.prepared.splits.train)
         shared.reference = reference_margins(shop, train, check, Silence())
+        shared.start = put_start(shop, shop.exam(shop.encoded, own.first), train, None)
         shared._detach(shop.network)
         if shop.recipe.adapter.kind == "full":
             shared._pristine = {n: t.clone() for n, t in shop.base.network.state_dict().items()}
@@ -175,8 +177,8 @@ class SharedBase:
         shop = trial_shop(self.shop, piece)
         hidden = self._prefix(shop)
         step = Step(shop.head.losses, PlainGradient(shop.device), descent(shop))
-        if shop.network.output is not None and self.probe is not None:
-            start_at_probe(shop.network, self.probe)
+        if shop.network.output is not None and (start := self.probe or self.start) is not None:
+            start_at_probe(shop.network, start)
         state = TrainingState.begin(
             shop.network, step.update, trial_seed(shop.recipe, piece), shop.recipe.fast.base_dropout
         )
@@ -187,12 +189,9 @@ class SharedBase:
         elif piece.parent is not None:
             self._inherit(state, piece.parent)
         batches = EpochBatches(
-            shop.encoded,
-            shop.part(shop.prepared.splits.train),
-            shop.batch_plan(packed=True),
-            hidden,
-            self.reference,
-        )
+            shop.encoded, shop.part(shop.prepared.splits.train),
+            shop.batch_plan(packed=True), hidden, self.reference,
+        )  # fmt: skip
         return Member(shop, state, step, batches, hidden)
 
     def _detach(self, network: Network) -> None:
