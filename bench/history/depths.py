@@ -1,6 +1,6 @@
 """How alike the upper layers and all layers rank the same configurations, where both are recorded.
 
-    python bench/history/depths.py
+python bench/history/depths.py
 """
 
 from __future__ import annotations
