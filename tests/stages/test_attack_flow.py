@@ -13,12 +13,13 @@ from stage_place import Place, is_whole, write_rows
 from luthier.core.errors import CheckRun, FixRecipe
 from luthier.core.types import Interval, Task
 from luthier.evaluate.interval import Comparison
+from luthier.recipe.safety.adversarial import Adversarial
 from luthier.safety.lexicon import Lexicon
 from luthier.stages import api
 from luthier.stages.safety.attacking import synonyms
 from luthier.stages.safety.attacking.attack import Asked
 from luthier.stages.safety.attacking.checked import Targets
-from luthier.stages.safety.attacking.harden import SLIPS, WORDS, _told, fitting
+from luthier.stages.safety.attacking.harden import WORDS, _told, fitting
 from luthier.store.store import Store
 from tiny import task_rows
 
@@ -144,15 +145,23 @@ def test_hardening_is_kept_when_it_pays_and_quality_holds(
 
 def test_the_defence_fits_what_was_found(place: Place) -> None:
     plain = place.recipe({"safety.checks.harden": True})
-    assert fitting(plain, _found(words=0.5, invisible=0.5), 0.02) == WORDS
-    characters = fitting(plain, _found(words=0.9, invisible=0.5), 0.02)
-    assert characters is not None and characters.kind == "none" and characters.canonicalise
-    assert fitting(plain, _found(words=0.89, typos=0.3), 0.02) == SLIPS
-    both = fitting(plain, _found(words=0.5, typos=0.3), 0.02)
+    assert fitting(plain, _found(words=0.5, invisible=0.5), 0.02, True) == Adversarial(**WORDS)
+    characters = fitting(plain, _found(words=0.9, invisible=0.5), 0.02, True)
+    assert characters == Adversarial(kind="none", canonicalise=True)
+    slips = fitting(plain, _found(words=0.89, typos=0.3), 0.02, True)
+    assert slips == Adversarial(kind="none", spelling=True)
+    both = fitting(plain, _found(words=0.5, typos=0.3), 0.02, True)
     assert both is not None and both.kind == "words" and both.spelling
     has = place.recipe({"safety.checks.harden": True, "safety.adversarial.spelling": True})
-    assert fitting(has, _found(typos=0.3), 0.02) is None
-    assert fitting(place.recipe(CHECKED), _found(words=0.2), 0.02) is None
+    assert fitting(has, _found(typos=0.3), 0.02, True) is None
+    assert fitting(place.recipe(CHECKED), _found(words=0.2), 0.02, True) is None
+
+
+def test_what_is_no_encoder_is_trained_against_words_alone(place: Place) -> None:
+    plain = place.recipe({"safety.checks.harden": True})
+    assert fitting(plain, _found(words=0.5, typos=0.3), 0.02, False) == Adversarial(**WORDS)
+    assert fitting(plain, _found(typos=0.3, invisible=0.1), 0.02, False) is None
+    assert fitting(place.recipe(CHECKED), _found(words=0.2), 0.02, False) is None
 
 
 def _found(**robust: float) -> list[dict[str, Any]]:

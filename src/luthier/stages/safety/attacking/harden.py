@@ -22,9 +22,8 @@ from luthier.store.artefacts import Artefacts
 from luthier.train.world import World
 
 PLACE = "safety.checks.harden"
-WORDS = Adversarial(kind="words", radius=0.15, weight=1.0)
-CHARACTERS = Adversarial(kind="none")
-SLIPS = Adversarial(kind="none", spelling=True)
+WORDS: dict[str, Any] = {"kind": "words", "radius": 0.15, "weight": 1.0}
+"""Against exchanged words, of which `synonyms` undoes fewer."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,8 @@ def harden(shop: Workshop, trained: Trained, artefacts: Artefacts, progress: Pro
         return Hardened(shop, trained)
     found = targets(shop, section, _exam(shop))
     before = summaries(shop, found, artefacts, progress)
-    defence = fitting(shop.recipe, before, section.margin)
+    encoder = shop.base.kind == "encoder"
+    defence = fitting(shop.recipe, before, section.margin, encoder)
     if defence is None:
         words = ["Nothing was hardened: no attack turned answers that a defence at hand undoes."]
         _tell(trained, {"accepted": False, "words": words})
@@ -82,7 +82,8 @@ def harden(shop: Workshop, trained: Trained, artefacts: Artefacts, progress: Pro
     after = summaries(second, found, artefacts, progress)
     clean = _clean(shop, second)
     told = _told(found, before, after, clean, section.margin)
-    parts = [defence.kind] * (defence.kind != "none") + ["spelling"] * defence.spelling
+    parts: list[str] = [defence.kind] * (defence.kind != "none")
+    parts += ["synonyms"] * defence.synonyms + ["spelling"] * defence.spelling
     told["defence"] = " and ".join(parts) or "canonicalise"
     told["seconds"] = [round(t.state.seconds, 2) for t in (trained, retrained)]
     told["words"] = _words(told, section.margin)
@@ -94,24 +95,29 @@ def harden(shop: Workshop, trained: Trained, artefacts: Artefacts, progress: Pro
 
 
 def fitting(
-    recipe: Recipe, found: Sequence[Mapping[str, Any]], margin: float
+    recipe: Recipe, found: Sequence[Mapping[str, Any]], margin: float, encoder: bool
 ) -> Adversarial | None:
-    """The defence against the attacks that cost more than `margin` of accuracy; None without one,
-    or when the recipe has it already."""
+    """What the recipe has against attacks, with the defences against those that cost more than
+    `margin` of accuracy; None when nothing is to be added.
+
+    What changes a text before the tokenizer is for an `encoder`.
+    """
     fallen = {
         one["attack"]
         for one in found
         if one["accuracy"]["value"] - one["robust_accuracy"]["value"] > margin
     }
     has = recipe.safety.adversarial if recipe.safety else None
-    slips = "typos" in fallen and (has is None or not has.spelling)
-    if "words" in fallen and (has is None or has.kind == "none"):
-        return WORDS.model_copy(update={"spelling": slips or (has is not None and has.spelling)})
-    if slips:
-        return SLIPS if has is None else has.model_copy(update={"spelling": True})
-    if fallen & {"invisible", "lookalikes"} and (has is None or not has.canonicalise):
-        return CHARACTERS if has is None else has.model_copy(update={"canonicalise": True})
-    return None
+    plain = has or Adversarial(kind="none")
+    wanted: dict[str, Any] = {}
+    if "words" in fallen and plain.kind == "none":
+        wanted |= WORDS
+    if encoder:
+        wanted |= {"spelling": True} if "typos" in fallen else {}
+        wanted |= {"canonicalise": True} if fallen & {"invisible", "lookalikes"} else {}
+    made = plain.model_copy(update=wanted)
+    changed = bool(wanted) and (has is None or made != has)
+    return made if changed else None
 
 
 def _defended(recipe: Recipe, defence: Adversarial) -> Recipe:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from luthier.core.errors import FixRecipe
 from luthier.core.files import write_json
-from luthier.core.progress import Progress, Silence
+from luthier.core.progress import Progress
 from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
 from luthier.models.base import Base
@@ -34,7 +34,7 @@ def learn_synonyms(
     prepared: Prepared,
     base: Base,
     contract: PromptContract,
-    progress: Progress | None = None,
+    progress: Progress,
 ) -> PromptContract:
     """The contract that reads near words as one where the training labels allow it.
 
@@ -52,7 +52,7 @@ def learn_synonyms(
     texts, labels = (prepared.table.column(name) for name in ("text", "label"))
     assert texts is not None and labels is not None
     rows = [int(i) for i in prepared.splits.train]
-    lexicon = lexicon_of(base, None, progress or Silence())
+    lexicon = lexicon_of(base, None, progress)
     found = groups(lexicon, [str(texts[i]) for i in rows], [str(labels[i]) for i in rows])
     return _with(contract, found)
 
