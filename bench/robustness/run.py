@@ -30,14 +30,24 @@ DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 SET = "snips"
 ARMS: dict[str, dict[str, Any] | None] = {
     "plain": None,
-    "words": {"kind": "words", "radius": 0.25, "weight": 1.0},
+    "synonyms": {"kind": "none", "synonyms": True},
+    "synonyms and spelling": {"kind": "none", "synonyms": True, "spelling": True},
     "spelling": {"kind": "none", "spelling": True},
+    "words": {"kind": "words", "radius": 0.25, "weight": 1.0},
+    "words, synonyms and spelling": {
+        "kind": "words",
+        "radius": 0.25,
+        "weight": 1.0,
+        "synonyms": True,
+        "spelling": True,
+    },
     "freelb": {"kind": "freelb", "radius": 0.1, "steps": 1, "canonicalise": False},
 }
+CHARACTERS = ("invisible", "lookalikes", "typos")
 FULL, QUICK = Size(600, 3.0, 700, 60, 1000, 40), Size(64, 1.0, 60, 8, 60, 10)
 QUESTION = (
-    "How many more answers stay right under attack when words were exchanged in training, or slips "
-    "of the keyboard are undone, and what does it cost?"
+    "How many more answers stay right under attack when near words are read as one, words were "
+    "exchanged in training, or slips of the keyboard are undone, and what does it cost?"
 )
 
 
@@ -75,49 +85,37 @@ def row(what: str, peer: str, ours: float, theirs: float | None, **more: Any) ->
 
 def rows_of(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """The table: robust accuracy, clean accuracy, cost and characters."""
-    mine, rows = found["words"], []
-    demands = {
-        "plain": {"must": "+15 points", "aim": "+25"},
-        "freelb": {"must": "reported", "aim": "—"},
-    }
-    for peer, demand in demands.items():
-        if peer not in found:
-            continue
-        gain, ends = paired(mine["held"]["words"], found[peer]["held"]["words"])
-        met = gain >= 15 or peer != "plain"
-        rows.append(
-            row(
-                f"right under exchanged words, {SET}, %", peer, held(mine, "words"),
-                held(found[peer], "words"), interval=ends, met=met, **demand,
-            )
-        )  # fmt: skip
-    loss, ends = paired(mine["right"], found["plain"]["right"])
-    rows.append(
-        row(
-            f"right on clean rows, {SET}, %", "plain", share(mine["right"]),
-            share(found["plain"]["right"]), interval=ends, must="at most 0.5 lost",
-            met=loss >= -0.5,
-        )
-    )  # fmt: skip
-    limits = {"words": 2.2, "spelling": None, "freelb": None}
-    for arm, demand in ((a, d) for a, d in limits.items() if a in found):
+    trained = [arm for arm in ARMS if arm in found and arm not in ("plain", "spelling", "freelb")]
+    rows = [_exchanged(found, arm, "plain") for arm in trained]
+    rows += [_exchanged(found, "words", "freelb")] if {"words", "freelb"} <= found.keys() else []
+    rows += [_clean(found, arm) for arm in (*trained, "spelling") if arm in found]
+    for arm in (a for a in ARMS if a in found and a != "plain"):
+        demand = 2.2 if arm in trained else None
         ratio = found[arm]["seconds"] / found["plain"]["seconds"]
         limit = {} if demand is None else {"must": f"at most {demand}x", "met": ratio <= demand}
         took = [round(found[a]["seconds"], 1) for a in (arm, "plain")]
         name = f"CPU seconds of the training stage, {arm}"
         rows.append(row(name, "plain", *took, ratio=round(ratio, 2), **limit))
-    rows += [_characters(found, "words", kind) for kind in ("invisible", "lookalikes", "typos")]
-    if "spelling" in found:
-        loss, ends = paired(found["spelling"]["right"], found["plain"]["right"])
-        rows.append(
-            row(
-                f"right on clean rows with spelling, {SET}, %", "plain",
-                share(found["spelling"]["right"]), share(found["plain"]["right"]), interval=ends,
-                must="at most 0.5 lost", met=loss >= -0.5,
-            )
-        )  # fmt: skip
-        rows.append(_characters(found, "spelling", "typos"))
+    arms = [arm for arm in (*trained, "spelling") if arm in found]
+    rows += [_characters(found, arm, kind) for arm in arms for kind in CHARACTERS]
     return rows
+
+
+def _exchanged(found: dict[str, dict[str, Any]], arm: str, peer: str) -> dict[str, Any]:
+    gain, ends = paired(found[arm]["held"]["words"], found[peer]["held"]["words"])
+    demand = {"must": "+15 points", "aim": "+25", "met": gain >= 15} if peer == "plain" else {}
+    what = f"right under exchanged words with {arm}, {SET}, %"
+    ours, theirs = (held(found[a], "words") for a in (arm, peer))
+    return row(what, peer, ours, theirs, interval=ends, **demand)
+
+
+def _clean(found: dict[str, dict[str, Any]], arm: str) -> dict[str, Any]:
+    ours, theirs = found[arm]["right"], found["plain"]["right"]
+    loss, ends = paired(ours, theirs)
+    return row(
+        f"right on clean rows with {arm}, {SET}, %", "plain", share(ours), share(theirs),
+        interval=ends, must="at most 0.5 lost", met=loss >= -0.5,
+    )  # fmt: skip
 
 
 def _characters(found: dict[str, dict[str, Any]], arm: str, kind: str) -> dict[str, Any]:
@@ -147,7 +145,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     chosen = parser.parse_args()
-    quick, arms = chosen.quick, sorted({"plain", "words", *chosen.arms}, key=list(ARMS).index)
+    quick, arms = chosen.quick, sorted({"plain", *chosen.arms}, key=list(ARMS).index)
     work = None if quick else HERE / "work"
     found = {arm: kept(arm, QUICK if quick else FULL, work) for arm in arms}
     rows = rows_of(found)
