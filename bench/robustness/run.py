@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -151,7 +152,7 @@ def main() -> None:
     rows = rows_of(found)
     print(json.dumps(rows, indent=1))
     if not quick:
-        command = " ".join(["python bench/robustness/run.py --arms", *arms])
+        command = shlex.join(["python", "bench/robustness/run.py", "--arms", *arms])
         keep_results(HERE, QUESTION, command, rows)
 
 
