@@ -116,6 +116,7 @@ def _keep(bench: Bench, recipe: Any, folder: Path) -> Path:
         network=bench.network,
         recipe=recipe,
         base=bench.base,
+        shown=None,
         prepared=SimpleNamespace(facts=bench.facts, mapping=Mapping(Task.CLASSIFY, ("text",))),
         head=bench.head,
         contract=bench.contract,
