@@ -54,3 +54,8 @@ def _exchanged(made: str, meant: str) -> Slip | None:
         return None
     first, second = apart
     return "swapped" if (made[first], made[second]) == (meant[second], meant[first]) else None
+
+
+def spread(made: int, given: int) -> list[int]:
+    """For each letter of the new word, which of the old one it stands for; ends meet ends."""
+    return [*(min(i, given - 1) for i in range(made - 1)), given - 1]

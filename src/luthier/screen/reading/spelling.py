@@ -12,7 +12,7 @@ from math import log
 
 from luthier.core.hashing import hash_value
 from luthier.screen.canonical import Canonical, canonical
-from luthier.screen.reading.slips import ODD, rests, slip
+from luthier.screen.reading.slips import ODD, rests, slip, spread
 
 VERSION = 2
 SHORTEST = 3
@@ -170,7 +170,7 @@ class Spelling:
             start, stop = word.span()
             letters.append(plain.text[at:start] + meant)
             places += plain.places[at:start]
-            places += [plain.places[start + i] for i in _spread(len(meant), stop - start)]
+            places += [plain.places[start + i] for i in spread(len(meant), stop - start)]
             at = stop
         return Canonical("".join([*letters, plain.text[at:]]), (*places, *plain.places[at:]))
 
@@ -180,8 +180,3 @@ def _cased(model: str, word: str) -> str:
     if len(model) > 1 and model.isupper():
         return word.upper()
     return word[:1].upper() + word[1:] if model[:1].isupper() else word
-
-
-def _spread(made: int, given: int) -> list[int]:
-    """For each letter of the new word, which of the old one it stands for; ends meet ends."""
-    return [*(min(i, given - 1) for i in range(made - 1)), given - 1]

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from luthier.core.hashing import hash_value
 from luthier.screen.canonical import Canonical, canonical
+from luthier.screen.reading.slips import spread
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
@@ -50,8 +51,8 @@ class Synonyms:
             start, stop = found.span()
             letters.append(plain.text[at:start] + word)
             places += [plain.back(i, i + 1)[0] for i in range(at, start)]
-            inside = [*(min(i, stop - start - 1) for i in range(len(word) - 1)), stop - start - 1]
-            places += [plain.back(start + i, start + i + 1)[0] for i in inside]
+            inside = (start + i for i in spread(len(word), stop - start))
+            places += [plain.back(i, i + 1)[0] for i in inside]
             at = stop
         places += [plain.back(i, i + 1)[0] for i in range(at, len(plain.text))]
         return Canonical("".join([*letters, plain.text[at:]]), tuple(places))

@@ -23,7 +23,7 @@ from luthier.train.world import World
 
 PLACE = "safety.checks.harden"
 WORDS: dict[str, Any] = {"kind": "words", "radius": 0.15, "weight": 1.0}
-"""Against exchanged words, of which `synonyms` undoes fewer."""
+"""Against exchanged words; unlike `synonyms` it keeps no list with the model."""
 
 
 @dataclass(frozen=True)
