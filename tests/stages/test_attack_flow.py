@@ -27,6 +27,7 @@ CHECKED = {
     "safety.adversarial.kind": "words",
     "safety.adversarial.radius": 0.3,
 }
+UNDISTURBED = {"safety.adversarial.kind": "none"}
 ATTACKED = {
     "safety.checks.poison": False,
     "safety.checks.queries": 20,
@@ -65,9 +66,6 @@ def test_slips_are_undone_in_training_and_in_use(place: Place) -> None:
     assert answers[0] == answers[1]
     contract = json.loads((result.path / "model" / "contract.json").read_text(encoding="utf-8"))
     assert len(contract["spelling"]) > 8
-    with pytest.raises(FixRecipe, match="may not be kept"):
-        place.run({"safety.adversarial.spelling": True, "safety.adversarial.kind": "none",
-                   "safety.privacy.epsilon": 8, "safety.privacy.force": True})  # fmt: skip
 
 
 def test_near_words_are_read_as_one_in_training_and_in_use(
@@ -89,9 +87,6 @@ def test_near_words_are_read_as_one_in_training_and_in_use(
     assert answers[0] == answers[1]
     contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
     assert len(contract["synonyms"]) > 8
-    with pytest.raises(FixRecipe, match="may not be kept"):
-        private = {"safety.privacy.epsilon": 8, "safety.privacy.force": True}
-        place.run({**asked, **private})
 
 
 def test_a_run_tells_how_it_stands_under_attack(place: Place) -> None:
@@ -173,12 +168,31 @@ def _found(**robust: float) -> list[dict[str, Any]]:
 
 def test_what_does_not_go_together_is_refused(place: Place) -> None:
     private = {"safety.privacy.epsilon": 8, "safety.privacy.force": True}
-    with pytest.raises(FixRecipe, match="not proved together"):
-        place.run({**CHECKED, **private})
-    with pytest.raises(FixRecipe, match="harden"):
-        place.run({"safety.checks.harden": True, **private})
+    refused = {
+        "not proved together": CHECKED,
+        "harden": {"safety.checks.harden": True},
+        "words of private rows": UNDISTURBED | {"safety.adversarial.spelling": True},
+        "private rows say": UNDISTURBED | {"safety.adversarial.synonyms": True},
+    }
+    for why, changes in refused.items():
+        with pytest.raises(FixRecipe, match=why):
+            api.plan(place.recipe(changes | private), place.folder)
+        with pytest.raises(FixRecipe, match=why):
+            place.run(changes | private)
+    plan = api.plan(place.recipe(UNDISTURBED | private), place.folder)
+    assert plan.resolved.safety is not None and plan.resolved.safety.adversarial is not None
     with pytest.raises(CheckRun):
         api.attack("no-such-run", place.store)
+
+
+def test_exchanged_words_run_through_every_layer(place: Place) -> None:
+    asked = {**CHECKED, "adapter.top_layers": 1}
+    plan = api.plan(place.recipe(asked), place.folder)
+    assert not plan.legal["prefix_cache"]["on"] and "exchanged" in plan.legal["prefix_cache"]["why"]
+    with pytest.raises(FixRecipe, match="prefix_cache"):
+        api.plan(place.recipe({**asked, "fast.prefix_cache": "on"}), place.folder)
+    plain = api.plan(place.recipe({"adapter.top_layers": 1}), place.folder)
+    assert plain.legal["prefix_cache"]["on"]
 
 
 @pytest.mark.parametrize(("radius", "may_begin"), [(0.1, False), (0.0, True)])

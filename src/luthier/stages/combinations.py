@@ -11,6 +11,7 @@ from luthier.core.errors import FixRecipe, nearest, need_extra
 from luthier.core.types import Task
 from luthier.evaluate.measure import names_of, primary
 from luthier.recipe.recipe import Recipe
+from luthier.stages.safety.attacking.together import refuse_together
 
 if TYPE_CHECKING:
     from luthier.models.base import Base
@@ -46,6 +47,7 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
             "model.template_from", f"a {task} task has no chat template", advice="leave it out"
         )
     _refuse_tracking(recipe, task)
+    refuse_together(recipe, task)
 
 
 def _refuse_tracking(recipe: Recipe, task: Task) -> None:

@@ -28,7 +28,8 @@ from luthier.stages.fewshot.rival import Rival
 from luthier.stages.parts.answers import Exam, loss_of, score_all, to_predictions
 from luthier.stages.parts.memory import ran_out
 from luthier.stages.parts.prefix import keep_prefix
-from luthier.stages.safety.attacking.adversarial import against_attacks, hardened
+from luthier.stages.safety.attacking.adversarial import hardened
+from luthier.stages.safety.attacking.together import against_attacks
 from luthier.stages.safety.privacy import set_up_privacy
 from luthier.stages.starting import StartGently, put_names, put_probe, put_start
 from luthier.stages.workshop import Workshop

@@ -16,9 +16,9 @@ from luthier.evaluate.measure import primary
 from luthier.models.adapter import Adapter
 from luthier.recipe.model import Full, Lora
 from luthier.recipe.recipe import Recipe
-from luthier.recipe.train import Fast
 from luthier.stages.forecast.result import Costs, Path, Schedule
 from luthier.stages.forecast.sharing import Crowd, shard_path
+from luthier.stages.safety.attacking.together import against_attacks
 from luthier.train.schedule import default_rate
 
 Choice = Literal["auto", "on", "off"]
@@ -61,10 +61,15 @@ def paths_of(recipe: Recipe, task: Task, body: Body, adapter: Adapter) -> dict[s
     fast = recipe.fast
     verdicts = {
         "bucket": (fast.bucket, None, True, "rows of similar length share a batch"),
-        "pack": (fast.pack, _no_pack(task, fast, body), body.cuda, "several rows share a sequence"),
+        "pack": (
+            fast.pack,
+            _no_pack(task, recipe, body),
+            body.cuda,
+            "several rows share a sequence",
+        ),
         "prefix_cache": (
             fast.prefix_cache,
-            _no_prefix(fast, body, adapter),
+            _no_prefix(recipe, body, adapter),
             True,
             f"{_frozen(body, adapter)} frozen layers run once per row",
         ),
@@ -98,24 +103,28 @@ def _verdict(name: str, wish: Choice, illegal: str | None, pays: bool, why: str)
     return Path(True, why)
 
 
-def _no_pack(task: Task, fast: Fast, body: Body) -> str | None:
+def _no_pack(task: Task, recipe: Recipe, body: Body) -> str | None:
     if task not in (Task.INSTRUCT, Task.ADAPT):
         return f"rows of a {task.value} task are not packed"
     if body.masked:
         return "an encoder reads its whole input at once, so rows would see each other"
-    return "the prefix cache keeps rows apart" if fast.prefix_cache == "on" else None
+    if against_attacks(recipe):
+        return "each row is disturbed on its own"
+    return "the prefix cache keeps rows apart" if recipe.fast.prefix_cache == "on" else None
 
 
 def _frozen(body: Body, adapter: Adapter) -> int:
     return body.layers - (adapter.top_layers or body.layers)
 
 
-def _no_prefix(fast: Fast, body: Body, adapter: Adapter) -> str | None:
+def _no_prefix(recipe: Recipe, body: Body, adapter: Adapter) -> str | None:
     if _frozen(body, adapter) == 0:
         return "every layer is trained (set adapter.top_layers)"
     if body.masked:
         return "other words are hidden in each pass, so the frozen layers never give the same twice"
-    if fast.base_dropout:
+    if against_attacks(recipe, "words"):
+        return "words are exchanged in each pass, so the frozen layers never give the same twice"
+    if recipe.fast.base_dropout:
         return "the dropout of the base is on, so its layers never give the same twice"
     return body.no_cut
 

@@ -32,13 +32,11 @@ def learn_spelling(
 ) -> PromptContract:
     """The contract that undoes slips in words near those of the training rows.
 
-    Raises: FixRecipe where texts are no encoder's, or their words must stay private.
+    Raises: FixRecipe where texts are no encoder's.
     """
     if not wanted(recipe):
         return contract
     why = "the model writes or fills in words itself" if base.kind != "encoder" else ""
-    if recipe.safety is not None and recipe.safety.privacy is not None:
-        why = "the words of private rows may not be kept with the model"
     if why:
         raise FixRecipe(_PLACE, why, advice="leave it out")
     texts = prepared.table.column("text")

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from luthier.core.errors import FixRecipe
 from luthier.core.progress import Progress
-from luthier.core.types import Task
 from luthier.models.adapter import lowest_trained
+from luthier.stages.workshop import Workshop
 from luthier.train.step import Objective
 
-if TYPE_CHECKING:
-    from luthier.recipe.recipe import Recipe
-from luthier.stages.workshop import Workshop
-
 PLACE = "safety.adversarial"
-
-
-def against_attacks(recipe: Recipe) -> bool:
-    """Whether the recipe trains against disturbances at all."""
-    section = recipe.safety.adversarial if recipe.safety else None
-    return section is not None and section.kind != "none" and section.radius > 0
 
 
 def hardened(shop: Workshop, progress: Progress) -> Objective:
     """The head's losses, disturbed as the recipe says.
 
-    Raises: FixRecipe for what does not go together.
+    Raises: FixRecipe for a model held in parts.
     """
     safety = shop.recipe.safety
     section = safety.adversarial if safety else None
     if section is None or section.kind == "none" or section.radius == 0:
         return shop.head.losses
-    _refuse(shop, section.kind, private=safety is not None and safety.privacy is not None)
+    if shop.network.in_parts:
+        raise FixRecipe(PLACE, "the model is held in parts", advice="set fast.shard: off")
     if section.kind == "words":
         return _words(shop, section.radius, section.weight, progress)
     from luthier.safety.objectives.build import wrapped
@@ -59,22 +48,3 @@ def _words(shop: Workshop, share: float, weight: float, progress: Progress) -> O
     known = torch.from_numpy(continues(shop.base.tokenizer))
     inside[: len(known)] = known
     return Substitute(shop.head.losses, near, inside.to(shop.device), share, weight)
-
-
-def _refuse(shop: Workshop, kind: str, private: bool) -> None:
-    if private:
-        raise FixRecipe(PLACE, "it is not proved together with safety.privacy", "one of the two")
-    if shop.network.in_parts:
-        raise FixRecipe(PLACE, "the model is held in parts", advice="set fast.shard: off")
-    if shop.legal["pack"].on:
-        raise FixRecipe(PLACE, "rows share a sequence", advice="set fast.pack: off")
-    if kind in ("virtual", "words") and shop.task is not Task.CLASSIFY:
-        raise FixRecipe(
-            f"{PLACE}.kind", f"{kind} needs a task that classifies, this is {shop.task.value}",
-            "freelb, pgd, layer or latent",
-        )  # fmt: skip
-    if kind == "words" and shop.legal["prefix_cache"].on:
-        raise FixRecipe(
-            f"{PLACE}.kind", "exchanged words need every layer, and the frozen ones are kept",
-            advice="set fast.prefix_cache: off",
-        )  # fmt: skip

@@ -43,8 +43,6 @@ def refuse_hardening(shop: Workshop) -> None:
     why = unfit(shop)
     if World.join().size > 1:
         why = why or "several processes train"
-    if shop.recipe.safety is not None and shop.recipe.safety.privacy is not None:
-        why = why or "training against attacks is not proved together with safety.privacy"
     if len(shop.prepared.splits.validation) == 0:
         why = why or "without validation rows nothing tells whether quality holds"
     if why:

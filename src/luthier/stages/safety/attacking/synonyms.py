@@ -9,7 +9,6 @@ from pathlib import Path
 from luthier.core.errors import FixRecipe
 from luthier.core.files import write_json
 from luthier.core.progress import Progress
-from luthier.core.types import Task
 from luthier.data.feed.contract import PromptContract
 from luthier.models.base import Base
 from luthier.recipe.recipe import Recipe
@@ -38,15 +37,11 @@ def learn_synonyms(
 ) -> PromptContract:
     """The contract that reads near words as one where the training labels allow it.
 
-    Raises: FixRecipe where texts are not sorted by an encoder, or their words must stay private.
+    Raises: FixRecipe where texts are no encoder's.
     """
     if not wanted(recipe):
         return contract
     why = "the model writes or fills in words itself" if base.kind != "encoder" else ""
-    if prepared.task is not Task.CLASSIFY:
-        why = f"it needs a task that classifies, this is {prepared.task.value}"
-    if recipe.safety is not None and recipe.safety.privacy is not None:
-        why = "what private rows say of words may not be kept with the model"
     if why:
         raise FixRecipe(_PLACE, why, advice="leave it out")
     texts, labels = (prepared.table.column(name) for name in ("text", "label"))
