@@ -169,6 +169,8 @@ def test_plan_for_people(api: FakeApi) -> None:
     assert "Say hi[[Hi!]]" in said
     assert "A run would stop at the errors above" in said
     assert "Resolved recipe" not in said
+    again = call("plan", "recipe.yaml", "train.seed=5", "name=two words").stdout
+    assert "luthier run recipe.yaml train.seed=5 'name=two words'" in again
 
 
 def test_full_plan_prints_a_recipe_that_can_be_read(api: FakeApi) -> None:

@@ -19,7 +19,8 @@ from luthier.stages import api
 from luthier.stages.safety.attacking import synonyms
 from luthier.stages.safety.attacking.attack import Asked
 from luthier.stages.safety.attacking.checked import Targets
-from luthier.stages.safety.attacking.harden import WORDS, _told, fitting
+from luthier.stages.safety.attacking.defences import WORDS, advice, fitting
+from luthier.stages.safety.attacking.harden import _told
 from luthier.store.store import Store
 from tiny import task_rows
 
@@ -102,7 +103,7 @@ def test_a_run_tells_how_it_stands_under_attack(place: Place) -> None:
     assert turned["invisible"] == turned["lookalikes"] == 0.0
     page = result.report.read_text(encoding="utf-8")
     assert 'id="robustness"' in page and "lookalikes" in page
-    assert "letters of other scripts that look the same" in page
+    assert "letters of other scripts that look the same" in page and "What to do" in page
     evidence = json.loads((result.path / "evidence.json").read_text(encoding="utf-8"))
     status = {line["what"]: line["status"] for line in evidence["lines"]}
     assert status["attacked: evasion with a stated number of queries"] == "measured"
@@ -157,6 +158,22 @@ def test_what_is_no_encoder_is_trained_against_words_alone(place: Place) -> None
     assert fitting(plain, _found(words=0.5, typos=0.3), 0.02, False) == Adversarial(**WORDS)
     assert fitting(plain, _found(typos=0.3, invisible=0.1), 0.02, False) is None
     assert fitting(place.recipe(CHECKED), _found(words=0.2), 0.02, False) is None
+
+
+def test_what_may_be_done_is_said(place: Place) -> None:
+    (kept,) = advice(place.recipe(), _found(words=0.9, typos=0.89), True)
+    assert "No attack cost more than 2 points" in kept
+    fits, again = advice(place.recipe(), _found(typos=0.3, ball=0.9), True)
+    assert "safety.adversarial: {kind: none, canonicalise: true, spelling: true}" in fits
+    assert "safety.checks.harden" in again
+    private = place.recipe({"safety.privacy.epsilon": 8})
+    fits, none = advice(private, _found(words=0.5, typos=0.3, invisible=0.1), True)
+    assert "safety.adversarial: {kind: none, canonicalise: true}" in fits
+    assert "Against typos and words a private run has no defence" in none
+    (done,) = advice(place.recipe(CHECKED), _found(words=0.5), True)
+    assert "does already" in done
+    (none,) = advice(place.recipe(), _found(ball=0.5), True)
+    assert none == "Against ball nothing is offered."
 
 
 def _found(**robust: float) -> list[dict[str, Any]]:

@@ -116,6 +116,8 @@ def test_a_run_learns_redacted_rows_and_reports_them(place: Place) -> None:
     record = place.store.find(result.run)
     safety = json.loads((record.path / "safety.json").read_text())["filters"]
     kinds = {k["kind"]: k["first_rows"] for k in safety["data"]["kinds"]}
+    places = {k["kind"]: k["where"] for k in safety["data"]["kinds"]}
+    assert places["email"] == "train.jsonl: 3"
     assert kinds["email"] == [3]
     assert kinds["aws-access-key"] == [6]
     assert safety["data"]["dropped"] == 1

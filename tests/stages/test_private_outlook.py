@@ -78,6 +78,8 @@ def test_an_audit_puts_the_proof_beside_what_it_found(place: Place) -> None:
     assert "changes the odds" in told["words"]["proved"][0]
     page = (made.path / "report.html").read_text(encoding="utf-8")
     assert "What was demonstrated" in page and "planted gradients" in page
+    assert "Some rows stand out by chance alone" in page and "Learning took 4 steps" in page
+    assert all(e["low"] <= e["share_as_high"] <= e["high"] for e in told["exposed"])
 
 
 def test_a_freed_plan_can_be_spent_by_another_run(place: Place) -> None:

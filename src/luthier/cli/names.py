@@ -23,5 +23,7 @@ def known_runs(incomplete: str) -> list[str]:
 
 RunName = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="The id of a run.", autocompletion=known_runs),
+    typer.Argument(
+        metavar="RUN", help="The id of a run, its beginning, or `last`.", autocompletion=known_runs
+    ),
 ]

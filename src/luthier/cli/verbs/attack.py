@@ -11,6 +11,12 @@ from luthier.cli.names import RunName
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
 
+_ATTACKS = (
+    "An attack; may be given several times. For models that classify: words, typos, invisible, "
+    "lookalikes (these four where none is named), hotflip, ball, trigger. For models that write: "
+    "base64, rot13, leetspeak, role-play, suppression, document, history (all where none is named)."
+)
+
 
 def add(app: typer.Typer) -> None:
     """Adds the verb to `app`."""
@@ -22,7 +28,7 @@ def attack(
     run: RunName,
     attacks: Annotated[
         list[str] | None,
-        typer.Option("--attack", metavar="NAME", help="An attack; may be given several times."),
+        typer.Option("--attack", metavar="NAME", help=_ATTACKS),
     ] = None,
     queries: Annotated[
         int, typer.Option("--queries", min=1, help="Queries that may be spent on one text.")
@@ -56,28 +62,9 @@ def attack(
     if settings.json:
         answer(told)
         return
-    for found in told.get("attacks", ()):
-        print(_line(found))
-    for exchanged, share in told.get("certified", {}).items():
-        print(
-            f"{exchanged} words exchanged: right for certain {share['value']:.3f} "
-            f"[{share['low']:.3f}, {share['high']:.3f}], {told['rows']} rows"
-        )
+    from luthier.cli.views.attack import show_attacks, show_certificate
 
-
-def _line(found: dict[str, object]) -> str:
-    refused = "refused" in found
-    before = found["refused_plainly" if refused else "accuracy"]
-    after = found["refused" if refused else "robust_accuracy"]
-    assert isinstance(before, dict) and isinstance(after, dict)
-    interval = f"[{after['low']:.3f}, {after['high']:.3f}]"
-    if refused:
-        return (
-            f"{found['attack']:12} refused {before['value']:.3f} plainly, {after['value']:.3f} "
-            f"dressed up {interval}, {found['rows']} requests"
-        )
-    thrown = sum(dict(found["thrown_away"]).values())  # type: ignore[call-overload]
-    return (
-        f"{found['attack']:12} accuracy {before['value']:.3f}, under attack {after['value']:.3f} "
-        f"{interval}, {found['rows']} rows, {found['queries']} queries, {thrown} changes not valid"
-    )
+    if certify is not None:
+        show_certificate(told)
+    else:
+        show_attacks(told, settings.quiet)

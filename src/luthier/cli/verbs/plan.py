@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,4 +44,4 @@ def plan(
         return
     from luthier.cli.views.plan import show_plan
 
-    show_plan(result, recipe, full, settings.quiet)
+    show_plan(result, shlex.join([str(recipe), *(overrides or [])]), full, settings.quiet)

@@ -15,8 +15,14 @@ def show_audit(told: Mapping[str, Any], brief: bool) -> None:
     if not brief:
         _say("What is proved", words["proved"])
         _say("What was demonstrated", words["demonstrated"])
-        rows = [[e["row"], f"{e['share_as_high']:.2%}"] for e in told["exposed"]]
+        rows = [
+            [e["row"], f"{e['share_as_high']:.2%} [{e['low']:.2%}, {e['high']:.2%}]"]
+            for e in told["exposed"]
+        ]
         show_table("Rows that stand out most", ["row", "others that score as high"], rows)
+        for line in words["luck"]:
+            print(textwrap.fill(line, 96))
+        print("\nKept as audit.json in the folder of the run, and in its report.")
     for line in words["together"]:
         print(line)
 

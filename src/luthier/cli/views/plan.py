@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.cli.answers import console, show_table
@@ -19,8 +18,11 @@ _MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "c
 _ROWS_SHOWN = 8
 
 
-def show_plan(result: PlanResult, recipe: Path, full: bool, brief: bool) -> None:
-    """The whole plan; `full` adds the resolved recipe, `brief` leaves all but the summary out."""
+def show_plan(result: PlanResult, again: str, full: bool, brief: bool) -> None:
+    """The whole plan; `full` adds the resolved recipe, `brief` leaves all but the summary out.
+
+    `again` is the recipe with its overrides, as the command line has them.
+    """
     _show_summary(result)
     if brief:
         return
@@ -35,9 +37,9 @@ def show_plan(result: PlanResult, recipe: Path, full: bool, brief: bool) -> None
         print("\nResolved recipe\n")
         print(dump_recipe(result.resolved))
     if any(finding.level.value == "error" for finding in result.findings):
-        print(f"\nA run would stop at the errors above. Then: luthier run {recipe}")
+        print(f"\nA run would stop at the errors above. Then: luthier run {again}")
     else:
-        print(f"\nNext: luthier run {recipe}")
+        print(f"\nNext: luthier run {again}")
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -55,6 +55,7 @@ class RobustnessPart:
     queries: int = 0
     not_measured: str = ""
     harden: HardenPart | None = None
+    advice: tuple[str, ...] = ()
 
 
 def robustness_part(told: Mapping[str, Any]) -> RobustnessPart:
@@ -66,6 +67,7 @@ def robustness_part(told: Mapping[str, Any]) -> RobustnessPart:
         max((int(one["queries"]) for one in told.get("attacks", ())), default=0),
         told.get("not_measured", ""),
         None if harden is None else _harden(harden),
+        tuple(told.get("advice", ())),
     )
 
 

@@ -15,12 +15,14 @@ from luthier.core.errors import CheckRun
 from luthier.core.files import write_json
 from luthier.core.progress import Progress
 from luthier.core.seeds import derive
-from luthier.core.types import Interval
+from luthier.core.types import Interval, Task
 from luthier.data.table import Table
 from luthier.privacy.audits.membership import Exposed, exposed, membership
 from luthier.privacy.audits.onerun import from_pairs
+from luthier.safety.outcome import proportion
 from luthier.stages.parts.keeping import Tuned, open_tuned
 from luthier.stages.prepare import Prepared, prepare
+from luthier.stages.safety.evidence import refresh_evidence
 from luthier.stages.safety.extracting import exposures, extraction
 from luthier.stages.safety.gains import Gains, exam_of, gains
 from luthier.stages.safety.proof import Proof, proof_of
@@ -138,7 +140,9 @@ def _told(
             "found_at": {f"{r:g}": _interval(i) for r, i in attack.found.items()},
         },
         "demonstrated": asdict(shown) | {"delta": delta},
-        "exposed": [_record(e) for e in exposed(mine, found.table_numbers, theirs, EXPOSED)],
+        "exposed": [
+            _record(e, len(theirs)) for e in exposed(mine, found.table_numbers, theirs, EXPOSED)
+        ],
         "secrets": [asdict(e) | {"at_most": e.at_most} for e in found.secrets],
         "extraction": None,
     }
@@ -151,11 +155,14 @@ def _told(
     return told
 
 
-def _record(found: Exposed) -> dict[str, Any]:
+def _record(found: Exposed, others: int) -> dict[str, Any]:
+    higher = proportion(round(found.as_high * others), others)
     return {
         "row": found.row,
         "score": round(found.score, 6),
         "share_as_high": round(found.as_high, 6),
+        "low": round(higher.low, 6),
+        "high": round(higher.high, 6),
     }
 
 
@@ -168,6 +175,7 @@ def _interval(value: Interval | None) -> dict[str, float] | str:
 def _keep(record: RunRecord, told: dict[str, Any]) -> None:
     """Into the folder and onto the report, so that who reads it sees both."""
     write_json(record.path / FILE, told)
+    refresh_evidence(record.path, Task(told["task"]).generates)
     page = record.path / "report.json"
     if page.is_file():
         from luthier.stages.safety.showing import show_audit

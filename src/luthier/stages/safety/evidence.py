@@ -14,7 +14,8 @@ from luthier.core.files import write_json
 from luthier.core.hashing import hash_file
 
 FILE = "evidence.json"
-_SOURCES = ("metrics", "safety", "data_report")
+AUDIT = "audit.json"
+_SOURCES = ("metrics", "safety", "data_report", "audit")
 
 
 def write_evidence(folder: Path, generative: bool, now: datetime) -> dict[str, Any]:
@@ -40,6 +41,24 @@ def write_evidence(folder: Path, generative: bool, now: datetime) -> dict[str, A
     }
     write_json(folder / FILE, told)
     return told
+
+
+def refresh_evidence(folder: Path, generative: bool) -> None:
+    """Adds what was measured after the run, such as an audit; dates stay those of the run.
+
+    Nothing is added where there is no evidence, or where a file it rests on was changed: that must
+    stay visible.
+
+    Raises: FreeDisk.
+    """
+    if not (folder / FILE).is_file():
+        return
+    told = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    known = {name: digest for name, digest in told["files"].items() if name != AUDIT}
+    if told["catalogue"] == frameworks()["version"] and all(
+        _same(folder / name, digest) for name, digest in known.items()
+    ):
+        write_evidence(folder, generative, datetime.fromisoformat(told["written"]))
 
 
 def standing(folder: Path, now: datetime) -> list[dict[str, Any]]:

@@ -82,10 +82,11 @@ def gains(
             "luthier audit", "preferences are about pairs, of which no row has its own loss",
             "any other task",
         )  # fmt: skip
-    progress.start("losses of the tuned model", 2 * len(members.examples), "rows")
+    rows = len(members.examples) + len(others.examples)
+    progress.start("losses of the tuned model", rows, "rows")
     own = losses_of(tuned.network, tuned.head, members, progress)
     theirs = losses_of(tuned.network, tuned.head, others, progress)
-    progress.start("losses of the reference", 2 * len(members.examples), "rows")
+    progress.start("losses of the reference", rows, "rows")
     with untouched(tuned.network, tuned.base) as plain:
         if tuned.task.generates:
             said = "the untouched base"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from luthier.core.files import write_json, write_text
+from luthier.stages.page.checks import evidence_lines
 from luthier.stages.page.data import ReportData
 from luthier.stages.page.privacy import with_audit
 from luthier.stages.report_page import render
@@ -19,6 +21,7 @@ def show_audit(folder: Path, page: dict[str, Any], told: Mapping[str, Any]) -> N
     Raises: CheckRun for a report of another version; FreeDisk.
     """
     data = ReportData.from_dict(page)
-    data = replace(data, privacy=with_audit(data.privacy, told))
+    lines = evidence_lines(folder, datetime.now(UTC))
+    data = replace(data, privacy=with_audit(data.privacy, told), evidence=lines)
     write_json(folder / "report.json", data.as_dict())
     write_text(folder / "report.html", render(data))

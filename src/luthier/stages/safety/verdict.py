@@ -11,12 +11,14 @@ _TELLS_LITTLE = 5.0
 
 
 def sentences(told: Mapping[str, Any]) -> dict[str, list[str]]:
-    """`proved`, `demonstrated` and `together`, each a few sentences."""
+    """`proved`, `demonstrated`, `together` and `luck` (of rows that stand out), each some
+    sentences."""
     proof, shown = told["proved"], told["demonstrated"]
     return {
         "proved": proved(proof),
         "demonstrated": [*_membership(told), *_bound(shown), *_texts(told)],
         "together": [_together(proof, shown)],
+        "luck": [_luck(told["membership"]["members"], len(told["exposed"]))],
     }
 
 
@@ -46,7 +48,9 @@ def proved(proof: Mapping[str, Any] | None) -> list[str]:
         )
     found.append(
         "Not covered: what is typed into the finished model, the untouched base, the list of "
-        "labels, and facts that many rows share."
+        "labels, the number of rows, and facts that many rows share. The report and the other "
+        "files of the run are not covered either, as they show words, scores and row numbers: they "
+        "are for those who may see the data, and the model is what may be given to others."
     )
     return found
 
@@ -77,6 +81,17 @@ def _membership(told: Mapping[str, Any]) -> list[str]:
                 f"the rows that were trained on ({share['low']:.2%} to {share['high']:.2%})."
             )
     return lines
+
+
+def _luck(members: int, shown: int) -> str:
+    """How high the highest of many rows score although nothing leaks."""
+    first, last = 1 / (members + 1), shown / (members + 1)
+    return (
+        f"Some rows stand out by chance alone: where nothing leaks, the first of {members:,} would "
+        f"have about {first:.2%} and the last one shown about {last:.2%}. Only a share clearly "
+        "below that, its interval included, tells of a row: leave it out, or blacken what names a "
+        "person."
+    )
 
 
 def _bound(shown: Mapping[str, Any]) -> list[str]:

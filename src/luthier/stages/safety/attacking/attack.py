@@ -31,6 +31,7 @@ from luthier.safety.victim import NetworkVictim
 from luthier.safety.wrappers import WRAPPERS
 from luthier.stages.parts.keeping import Tuned, open_tuned, untouched
 from luthier.stages.prepare import prepare
+from luthier.stages.safety.attacking.defences import advice
 from luthier.stages.safety.attacking.lexicon import lexicon_of
 from luthier.stages.safety.attacking.wrapped import attack_writer
 from luthier.stages.workshop import pad_id
@@ -68,6 +69,7 @@ def attack(
     a run that is not finished or neither classifies nor writes; FixData for a file without usable
     rows.
     """
+    told: list[str] = []
     if record.task == Task.INSTRUCT.value:
         found = _written(record, asked, progress)
     else:
@@ -75,10 +77,11 @@ def attack(
         tuned, texts, truths = target_of(record, asked, base_folder, progress)
         lexicon = lexicon_of(tuned.base, Artefacts(store.folder), progress)
         found = attack_rows(tuned, lexicon, texts, truths, asked, progress)
-    told = {"run": record.id, "attacks": found}
-    write_json(record.path / FILE, told)
+        told = advice(tuned.recipe, found, tuned.base.kind == "encoder")
+    kept = {"run": record.id, "attacks": found, "advice": told}
+    write_json(record.path / FILE, kept)
     Manifest.write(record.path)
-    return told
+    return kept
 
 
 def _written(record: RunRecord, asked: Asked, progress: Progress) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from luthier.recipe.safety.checks import Checks
 from luthier.stages.parts.answers import Exam, rows_of, truth_of
 from luthier.stages.parts.keeping import Tuned
 from luthier.stages.safety.attacking.attack import Asked, attack_rows
+from luthier.stages.safety.attacking.defences import advice
 from luthier.stages.safety.attacking.lexicon import lexicon_of
 from luthier.stages.training import Trained
 from luthier.stages.workshop import Workshop
@@ -42,7 +43,9 @@ def attacked(
     if why:
         told["not_measured"] = why
         return
-    told["attacks"] = summaries(shop, targets(shop, section, exam), artefacts, progress)
+    found = summaries(shop, targets(shop, section, exam), artefacts, progress)
+    told["attacks"] = found
+    told["advice"] = advice(shop.recipe, found, shop.base.kind == "encoder")
 
 
 def unfit(shop: Workshop) -> str:

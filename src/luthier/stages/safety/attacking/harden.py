@@ -16,14 +16,13 @@ from luthier.recipe.safety.adversarial import Adversarial
 from luthier.recipe.safety.checks import Checks
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.safety.attacking.checked import Targets, summaries, targets, unfit
+from luthier.stages.safety.attacking.defences import fitting
 from luthier.stages.training import Trained, train
 from luthier.stages.workshop import Workshop, furnish
 from luthier.store.artefacts import Artefacts
 from luthier.train.world import World
 
 PLACE = "safety.checks.harden"
-WORDS: dict[str, Any] = {"kind": "words", "radius": 0.15, "weight": 1.0}
-"""Against exchanged words; unlike `synonyms` it keeps no list with the model."""
 
 
 @dataclass(frozen=True)
@@ -90,32 +89,6 @@ def harden(shop: Workshop, trained: Trained, artefacts: Artefacts, progress: Pro
     chosen = kept if told["accepted"] else Hardened(shop, trained)
     _tell(chosen.trained, told)
     return chosen
-
-
-def fitting(
-    recipe: Recipe, found: Sequence[Mapping[str, Any]], margin: float, encoder: bool
-) -> Adversarial | None:
-    """What the recipe has against attacks, with the defences against those that cost more than
-    `margin` of accuracy; None when nothing is to be added.
-
-    What changes a text before the tokenizer is for an `encoder`.
-    """
-    fallen = {
-        one["attack"]
-        for one in found
-        if one["accuracy"]["value"] - one["robust_accuracy"]["value"] > margin
-    }
-    has = recipe.safety.adversarial if recipe.safety else None
-    plain = has or Adversarial(kind="none")
-    wanted: dict[str, Any] = {}
-    if "words" in fallen and plain.kind == "none":
-        wanted |= WORDS
-    if encoder:
-        wanted |= {"spelling": True} if "typos" in fallen else {}
-        wanted |= {"canonicalise": True} if fallen & {"invisible", "lookalikes"} else {}
-    made = plain.model_copy(update=wanted)
-    changed = bool(wanted) and (has is None or made != has)
-    return made if changed else None
 
 
 def _defended(recipe: Recipe, defence: Adversarial) -> Recipe:

@@ -23,6 +23,8 @@ from luthier.stages.safety.filtering.encoder import Encoder, Window
 
 WEIGHTS = Path(luthier.screen.__file__).parent / "weights" / "filters.safetensors"
 MEASURED = WEIGHTS.with_name("measured.json")
+PERSONAL = WEIGHTS.with_name("personal.json")
+"""What bench/filters measured of personal data, as (value, low, high)."""
 GROUPS: dict[str, Group] = {"toxicity": "toxicity", "hate": "toxicity", "injection": "injection"}
 """What each judge's findings count as."""
 TAG_THRESHOLD = 0.6
@@ -115,6 +117,12 @@ def promised(share: float) -> list[dict[str, Any]]:
             told.append({"kind": kind, "threshold": round(level, 4) if level < 2 else None,
                          "bound": round(bound, 5), "texts": len(benign),
                          "caught": _caught(measured[kind]) if known else None})  # fmt: skip
+    return told
+
+
+def found_of_personal() -> dict[str, Any]:
+    """Recall and precision on `letters` like those trained on and on `tweets`, unlike them."""
+    told: dict[str, Any] = json.loads(PERSONAL.read_text(encoding="utf-8"))
     return told
 
 

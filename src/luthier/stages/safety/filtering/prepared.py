@@ -48,7 +48,14 @@ class DataFilter:
             "false_positives": self._section.false_positives,
             "missing": self._guard.missing,
             "promises": promises(self._section.false_positives) if not self._guard.missing else [],
+            "personal": None if self._guard.missing else _personal(),
         }
+
+
+def _personal() -> dict[str, Any]:
+    from luthier.stages.safety.filtering.heads import found_of_personal
+
+    return found_of_personal()
 
 
 def promises(share: float) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
-from luthier.core.types import Finding, Level, file_of
+from luthier.core.types import Finding, Level, RowNumber, file_of
 from luthier.screen.action import Action, Verdict, judge, strongest
 from luthier.screen.rule import Group, Span
 from luthier.screen.screen import Screen
@@ -120,6 +121,7 @@ class Account:
                 "spans": self.spans[kind],
                 "first_rows": [int(n) for n in self.where[kind]],
                 "files": sorted({file_of(n) for n in self.where[kind]} - {""}),
+                "where": _where(self.where[kind]),
             }
             for kind, rows in self.touched.most_common()
         ]
@@ -154,6 +156,15 @@ class Account:
                 )
             )
         return found
+
+
+def _where(numbers: list[int], most: int = 8) -> str:
+    """The first row numbers in words, each with its file where it is known, without folders."""
+    named = [
+        RowNumber(number, PurePath(file).name) if (file := file_of(number)) else number
+        for number in numbers
+    ]
+    return Finding.at("", Level.INFO, "", len(named), named).where(most)
 
 
 _DONE = {
