@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from luthier.models.head import Head
 
-UPDATES = 60
-"""Updates of the longer ways, at least."""
-
 
 @dataclass(frozen=True)
 class Way:
@@ -19,8 +16,7 @@ class Way:
 
     `trains` is whether updates are made, `adapter` that of its own (None: the recipe's), `shown`
     whether the nearest rows stand before each question, `against` whether answers are learnt
-    against answers to other rows. `updates` are made at least, where the recipe sets no limit: few
-    rows give few, and the validation rows say when to stop.
+    against answers to other rows.
     """
 
     name: str
@@ -30,11 +26,6 @@ class Way:
     adapter: Literal["ia3"] | None = None
     shown: bool = False
     against: bool = False
-    updates: int = 0
-
-    def epochs(self, usual: float, per_epoch: int) -> float:
-        """Passes over the rows, at so many updates each; never fewer than are usual."""
-        return max(usual, self.updates / per_epoch)
 
     def head(self, plain: Head, pad: int, longest: int) -> Head:
         """What is trained: the plain head, or one with the losses of wrong answers."""
@@ -51,14 +42,10 @@ WAYS: tuple[Way, ...] = (
     Way("as-is", 0, "the base as it is"),
     Way("shown", 1, "the base with the nearest rows shown before each question", shown=True),
     Way("trained", 2, "trained as the recipe says", trains=True),
-    Way("longer", 3, "the same, with more updates", trains=True, updates=UPDATES),
+    Way("against", 3, "the same, also against answers to other rows", trains=True, against=True),
     Way(
-        "against", 4, "the same, also against answers to other rows", trains=True, against=True,
-        updates=UPDATES,
-    ),
-    Way(
-        "t-few", 5, "IA3 trained on answers and against answers to other rows", trains=True,
-        adapter="ia3", against=True, updates=UPDATES,
+        "t-few", 4, "IA3 trained on answers and against answers to other rows", trains=True,
+        adapter="ia3", against=True,
     ),
 )  # fmt: skip
 USUAL = "trained"

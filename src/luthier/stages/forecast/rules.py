@@ -32,6 +32,8 @@ WORKING = 2.0
 """The backward pass and gaps between freed batches take as much again as what is kept for it."""
 START_S = 8.0
 """What a run takes beside its updates."""
+FEWEST_UPDATES = 60
+"""Of instructions: below it a small model hardly leaves the base."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +175,13 @@ def default_epochs(task: Task, rows: int, batch_size: int) -> float:
     """Enough passes for about 400 updates, at least 3 and at most 10; for text answers 600, 2 to 5.
 
     Few rows need many passes before an adapter moves; many rows need few. A classifier begins as
-    a fitted probe, and early stopping ends what does not improve.
+    a fitted probe, and early stopping ends what does not improve. Answers begin as the base writes
+    them, so instructions get `FEWEST_UPDATES` however few they are (bench/fewshot_writing).
     """
     steps = max(1, math.ceil(rows / batch_size))
     if task.generates:
-        return float(min(5, max(2, round(600 / steps))))
+        least = math.ceil(FEWEST_UPDATES / steps) if task is Task.INSTRUCT else 2
+        return float(max(least, min(5, max(2, round(600 / steps)))))
     return float(min(10, max(3, round(400 / steps))))
 
 

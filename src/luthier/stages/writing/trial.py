@@ -68,8 +68,7 @@ class Trial:
         shop = self.shop
         size = sum(p.numel() for p in shop.network.model.parameters())
         tokens = float(shop.encoded.lengths[shop.part(shop.prepared.splits.train)].sum())
-        epochs = way.epochs(shop.timing.epochs, shop.timing.steps_per_epoch)
-        passes = 3.0 * epochs * (1.0 + OPTIONS if way.against else 1.0)
+        passes = 3.0 * shop.timing.epochs * (1.0 + OPTIONS if way.against else 1.0)
         speed = SPEED["cpu" if shop.device == "cpu" else "cuda"]
         return (len(self.folds) + 1) * passes * size * tokens / speed
 
@@ -132,24 +131,16 @@ class Trial:
 def own_shop(shop: Workshop, way: Way, progress: Progress) -> Workshop:
     """The workshop in which a way is tried: its own adapter where it has one, and no fast path
     that its losses can't take."""
-    if way.updates:
-        epochs = way.epochs(shop.recipe.train.epochs, shop.timing.steps_per_epoch)
-        changes: dict[str, Any] = {"epochs": epochs}
-        if way.adapter:
-            changes["learning_rate"] = "auto"
+    if way.adapter:
         # Run again, the recipe that is kept has to mean the same: what it says is this way's own.
         recipe = shop.recipe.model_copy(
             update={
-                "adapter": Ia3() if way.adapter else shop.recipe.adapter,
-                "train": shop.recipe.train.model_copy(update=changes),
+                "adapter": Ia3(),
+                "train": shop.recipe.train.model_copy(update={"learning_rate": "auto"}),
                 "fewshot": shop.recipe.fewshot.model_copy(update={"rungs": (way.name,)}),
             }
         )
-        if way.adapter:
-            shop = furnish(recipe, shop.prepared, shop.folder, None, progress)
-        else:
-            rows = len(shop.part(shop.prepared.splits.train))
-            shop = replace(shop, recipe=recipe, timing=planning.schedule(recipe, rows))
+        shop = furnish(recipe, shop.prepared, shop.folder, None, progress)
     if not way.against:
         return shop
     off = planning.Path(False, "answers are learnt against those of other rows")
