@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,15 @@ needs_package = pytest.mark.skipif(
     reason="the package bitsandbytes is not installed: pip install 'luthier[quantize]'",
 )
 BITS = ("8bit", "4bit")
+
+
+@needs_package
+def test_peft_beside_the_package_says_nothing() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "import luthier.models.adapters.fused"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert "kernels" not in ended.stderr
 
 
 def _logits(model: torch.nn.Module, ids: Tensor) -> Tensor:

@@ -73,11 +73,17 @@ def test_wrong_choice_names_the_nearest(tmp_path: Path) -> None:
         ("data:\n  train: a\n  split: {test: 0.95}\n", "data.split.test"),
         ("train:\n  batch_size: many\n", "train.batch_size"),
         ("evaluate:\n  draws: 5\n", "evaluate.draws"),
+        ("safety:\n  privacy: {epsilon: .inf}\n", "safety.privacy.epsilon"),
     ],
 )
 def test_impossible_value_names_key_and_value(tmp_path: Path, text: str, key: str) -> None:
     whole = text if text.startswith("data") else "data:\n  train: a\n" + text
     assert f"`{key}` is" in fault(tmp_path, whole)
+
+
+def test_what_a_section_says_of_itself_stands_alone(tmp_path: Path) -> None:
+    said = fault(tmp_path, "data: {train: a}\nsafety:\n  privacy: {epsilon: 3, unit: column}\n")
+    assert "belong together" in said and "value error" not in said
 
 
 def test_missing_data_is_named(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_a_private_run_tells_what_is_proved_and_what_was_spent(place: Place) -> 
     from luthier.stages.safety.budget import budget
 
     spent = budget(made.run, 1e-5, None, place.store, Silence())
+    usual = budget(made.run, None, None, place.store, Silence())
+    assert usual == spent
     (line,) = spent["runs"]
     assert line["run"] == made.run and line["held"] == 0
     assert 0 < spent["epsilon"] == line["epsilon"] <= 8

@@ -27,8 +27,6 @@ def quantization(spec: BaseSpec) -> dict[str, Any]:
 
     Raises: InstallExtra without bitsandbytes, FixModel for a device it cannot use.
     """
-    # PEFT loads bitsandbytes where it is installed, which then asks for a package of the hub.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     if spec.quantize == "none":
         return {}
     if importlib.util.find_spec("bitsandbytes") is None:

@@ -41,7 +41,8 @@ def explain(
             where, f"`{dotted}.kind` is {fault['ctx']['tag']!r}", f"one of {expected}", advice
         )
     given = fault.get("input")
-    allowed = fault["msg"][0].lower() + fault["msg"][1:]
+    said = fault["msg"].removeprefix("Value error, ")
+    allowed = said[0].lower() + said[1:]
     near = None
     if fault["type"] in ("literal_error", "enum"):
         options = [o.strip(" '") for o in fault["ctx"]["expected"].replace(" or ", ",").split(",")]

@@ -158,7 +158,12 @@ def tidy_runs(
 def show_budget(
     settings: Settings,
     named: Annotated[str, typer.Argument(metavar="RUN_OR_RECIPE", help="Whose data set.")],
-    delta: Annotated[float, typer.Option("--delta", help="Chance that the promise fails.")] = 1e-6,
+    delta: Annotated[
+        float | None,
+        typer.Option(
+            "--delta", help="Chance that the promise fails; else the smallest that a run promised."
+        ),
+    ] = None,
     release: Annotated[
         str | None, typer.Option("--release", metavar="RUN", help="Free what RUN still holds.")
     ] = None,

@@ -12,7 +12,7 @@ from luthier.recipe.section import Section
 class Privacy(Section):
     """Differentially private training; the numbers are the promise that is kept."""
 
-    epsilon: float = Field(gt=0)
+    epsilon: float = Field(gt=0, allow_inf_nan=False)
     """How much one unit may change what comes out; 8 is weak, 3 usual, 1 strong."""
     delta: float | Literal["auto"] = "auto"
     """Chance that the promise fails; `auto` is below one in the number of units."""

@@ -14,18 +14,25 @@ from luthier.privacy.checked import checked
 from luthier.privacy.ledger import Ledger, ledger_path
 from luthier.recipe.load import load_recipe
 from luthier.stages.prepare import prepare
+from luthier.stages.safety.proof import delta_of
 from luthier.store.store import Store
 
+USUAL_DELTA = 1e-6
 
-def budget(named: str, delta: float, release: str | None, store: Store, progress: Progress) -> Any:
-    """What was charged to the data set of a run or of a recipe's file, run by run, at `delta`.
+
+def budget(
+    named: str, delta: float | None, release: str | None, store: Store, progress: Progress
+) -> Any:
+    """What was charged to the data set of a run or of a recipe's file, run by run, at `delta`;
+    left out, at the smallest that a run on it promised.
 
     `release` names a run that will not go on: what it held and was not charged is free again.
 
     Raises: CheckRun for an unknown run or one that holds nothing; RepairStore for a ledger that
     was changed; FixRecipe for a delta that is no chance.
     """
-    check_delta(delta)
+    if delta is not None:
+        check_delta(delta)
     dataset = _dataset(named, store, progress)
     path = ledger_path(store.folder, dataset)
     ledger = Ledger.open(path, dataset) if path.exists() else None
@@ -35,6 +42,7 @@ def budget(named: str, delta: float, release: str | None, store: Store, progress
         ledger.close(release)
     charges = ledger.charges() if ledger else []
     plans = ledger.plans() if ledger else {}
+    delta = _promised({c.run for c in charges}, store) if delta is None else delta
     return {
         "dataset": dataset,
         "ledger": str(path),
@@ -42,6 +50,12 @@ def budget(named: str, delta: float, release: str | None, store: Store, progress
         "epsilon": checked(merged(charges), delta),
         "runs": _by_run(charges, plans, delta),
     }
+
+
+def _promised(runs: set[str], store: Store) -> float:
+    """The smallest delta of these runs, or a usual one where none of them ended."""
+    known = (delta_of(record) for record in store.list() if record.id in runs)
+    return min((delta for delta in known if delta is not None), default=USUAL_DELTA)
 
 
 def _dataset(named: str, store: Store, progress: Progress) -> str:

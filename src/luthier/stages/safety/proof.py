@@ -36,7 +36,7 @@ def proof_of(record: RunRecord, store: Store) -> Proof | None:
     ledger = Ledger.open(path, str(dataset))
     charges = ledger.charges()
     own = [c for c in charges if c.run == record.id]
-    delta = _delta(record)
+    delta = delta_of(record)
     if not own or delta is None:
         return None
     return Proof(
@@ -48,7 +48,8 @@ def proof_of(record: RunRecord, store: Store) -> Proof | None:
     )
 
 
-def _delta(record: RunRecord) -> float | None:
+def delta_of(record: RunRecord) -> float | None:
+    """The delta that a run promised; None where it promised nothing or did not end."""
     file = record.path / "safety.json"
     if not file.is_file():
         return None
