@@ -142,6 +142,14 @@ def test_a_deleted_ledger_is_not_an_empty_one(ledger: Ledger) -> None:
     ledger.path.unlink()
     with pytest.raises(RepairStore, match="restore"):
         again(ledger)
+    with pytest.raises(RepairStore, match="restore"):
+        Ledger.known(ledger.path, ledger.dataset)
+
+
+def test_data_that_never_spent_anything_have_no_ledger(tmp_path: Path) -> None:
+    place = ledger_path(tmp_path, "never")
+    assert Ledger.known(place, "never") is None
+    assert not place.parent.exists()
 
 
 def test_a_missing_hash_is_refused(ledger: Ledger) -> None:

@@ -106,6 +106,14 @@ def test_a_file_is_screened_and_written_again(tmp_path: Path) -> None:
     assert KEY not in out.read_text() + json.dumps(found)
 
 
+def test_half_a_surrogate_pair_is_written_back_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "\\ud800 lone, é"}\n', encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    screen_file(Asked(str(file), out, rules_only=True), Silence())
+    assert json.loads(out.read_text(encoding="utf-8")) == {"text": "\ud800 lone, é"}
+
+
 def test_a_run_learns_redacted_rows_and_reports_them(place: Place) -> None:
     file = place.folder / "train.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from luthier.core.files import json_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,7 @@ def console() -> Console:
 
 def answer(value: Any) -> None:
     """`value` as one line of JSON; what JSON does not have (NaN, infinity) becomes null."""
-    print(json.dumps(finite(value), ensure_ascii=False, allow_nan=False), flush=True)
+    print(json_line(finite(value)), end="", flush=True)
 
 
 def finite(value: Any) -> Any:

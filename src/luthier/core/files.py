@@ -80,6 +80,21 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def json_line(value: Any) -> str:
+    """`value` as one line of JSON; its letters as they are, or escaped where UTF-8 has no bytes for
+    them, as for half a surrogate pair.
+
+    >>> json_line("é"), json_line("\\ud800")
+    ('"é"\\n', '"\\\\ud800"\\n')
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(value)
+    return line + "\n"
+
+
 def recover_folder(path: Path) -> None:
     """Puts back what a killed process had moved aside in the middle of replacing `path`."""
     if not path.exists():

@@ -65,6 +65,17 @@ class Ledger:
                 ledger._append(OPEN, {"dataset": dataset})
         return ledger
 
+    @staticmethod
+    def known(path: Path, dataset: str) -> Ledger | None:
+        """The ledger as `open` gives it, or None for a data set that never spent anything.
+
+        Raises: as `open`, also where the file is gone and its newest hash is left.
+        """
+        ledger = Ledger(path, dataset)
+        if not path.exists() and not ledger._tip_path.exists():
+            return None
+        return Ledger.open(path, dataset)
+
     def charge(self, event: Charge) -> None:
         """Writes a charge; when this returns it is on disk, and the update may be made.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -20,7 +19,7 @@ from luthier.cli.names import RunName
 from luthier.cli.settings import Settings
 from luthier.cli.verb import verb
 from luthier.core.errors import FixData
-from luthier.core.files import disk_errors
+from luthier.core.files import disk_errors, json_line
 from luthier.core.types import Task
 
 
@@ -106,7 +105,7 @@ def _deliver(answers: Iterator[dict[str, Any]], asked: _Asked, settings: Setting
     count = 0
     with whole_file(asked.out) as file:
         for each in answers:
-            file.write(json.dumps(finite(each), ensure_ascii=False) + "\n")
+            file.write(json_line(finite(each)))
             count += 1
     return count
 

@@ -35,7 +35,7 @@ def budget(
         check_delta(delta)
     dataset = _dataset(named, store, progress)
     path = ledger_path(store.folder, dataset)
-    ledger = Ledger.open(path, dataset) if path.exists() else None
+    ledger = Ledger.known(path, dataset)
     if release is not None:
         if ledger is None or release not in ledger.plans():
             raise CheckRun(release, "it holds nothing of this data set's budget")

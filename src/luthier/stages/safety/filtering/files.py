@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from luthier.core.files import write_text
+from luthier.core.files import json_line, write_text
 from luthier.core.progress import Progress
 from luthier.data.source import open_source
 from luthier.recipe.safety.filters import Filters
@@ -54,4 +53,4 @@ def _lines(asked: Asked, guard: Guard, account: Account, progress: Progress) -> 
         told, action, met = guard.judge_row(dict(row))
         account.note(number, action, met)
         progress.advance(1)
-        yield json.dumps(told, ensure_ascii=False) + "\n"
+        yield json_line(told)
