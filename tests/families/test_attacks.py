@@ -200,3 +200,17 @@ def test_intervals_of_shares() -> None:
         found = proportion(hits, trials)
         assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
     assert (proportion(0, 0).low, proportion(0, 0).high) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["words", "typos", "invisible", "lookalikes"])
+def test_a_long_text_is_changed_and_not_only_probed(kind: str) -> None:
+    text, toy = "good film " * 100, Toy()
+    spelt: Attack = Characters(kind, Validity(None)) if kind != "words" else _WORDS  # type: ignore[arg-type]
+    spelt.run(toy, [text], [1], Limits(30))
+    probed = [one for one in toy.asked if len(one.split()) < 200]
+    changed = [one for one in toy.asked if len(one.split()) == 200 and one != text]
+    assert len(toy.asked) == 30 and len(probed) == 15
+    assert len(changed) == 14
+
+
+_WORDS: Attack = Substitution(LEXICON, Validity(None))

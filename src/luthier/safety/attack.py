@@ -62,12 +62,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Case:
-    """One text to attack; `scores` (C,) is what the model said of it."""
+    """One text to attack; `scores` (C,) is what the model said of it, `queries` what may be spent
+    in all."""
 
     text: str
     truth: int
     scores: Scores
     dice: np.random.Generator
+    queries: int
 
 
 @dataclass(frozen=True)

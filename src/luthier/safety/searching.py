@@ -95,7 +95,7 @@ def _together(
     for place, (text, truth) in enumerate(zip(texts, truths, strict=True)):
         if right[place]:
             dice = np.random.default_rng(derive(limits.seed, "attack", text))
-            course = _opened(begin, Case(text, truth, before[place], dice))
+            course = _opened(begin, Case(text, truth, before[place], dice, limits.queries))
             if course is not None:
                 courses[place] = course
     while live := [c for c in courses.values() if not c.over]:
