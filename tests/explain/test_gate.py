@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from luthier.core.progress import Silence
 from luthier.core.types import Task
 from luthier.explain.attribution import Attribution, Question
 from luthier.explain.attributions.attention import RawAttention
@@ -134,3 +135,23 @@ def test_blocks_of_texts_add_up(known: tuple[Subject, list[Question]]) -> None:
     assert len(joined.told["occlusion"]) == 16
     verdict = decide(joined, methods, {"occlusion": 0.0}, 0)
     assert settled(joined, verdict, methods, 0)
+
+
+class Counted(Silence):
+    """Pieces of work: what was promised and what was done."""
+
+    def __init__(self) -> None:
+        self.pieces: list[list[int | None]] = []
+
+    def start(self, name: str, total: int | None = None, unit: str = "") -> None:
+        self.pieces.append([total, 0])
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        self.pieces[-1][1] = (self.pieces[-1][1] or 0) + units
+
+
+def test_the_steps_of_each_block_are_told_beforehand(known: tuple[Subject, list[Question]]) -> None:
+    subject, questions = known
+    listener = Counted()
+    judge(subject, questions, {"noise": Noise(), "occlusion": Occlusion()}, progress=listener)
+    assert listener.pieces and all(total == done for total, done in listener.pieces)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from luthier.explain.attribution import Attribution, Passage
 from luthier.explain.passages import words_of
 from luthier.explain.telling.claims import claims_of, for_level
-from luthier.explain.telling.edits import smallest_edits
+from luthier.explain.telling.edits import Edit, smallest_edits
 from luthier.explain.telling.reader import Reader, edited
 
 WEIGHTS = {"good": 2.0, "nice": 1.0, "awful": -3.0, "not": -0.5}
@@ -92,6 +92,14 @@ def test_edits_turn_the_answer_and_are_the_smallest() -> None:
     assert found and found[0].changes == ((1, "awful"),)
     for edit in found:
         assert int(reader.chances([edit.text])[0].argmax()) == edit.answer == 0
+
+
+def test_words_left_out_together_are_listed_once() -> None:
+    passage, reader = _passage("a good and nice film"), _reader()
+    edit = Edit(((1, None), (3, None)), "a and film", 0, 0.5)
+    claims = claims_of(reader, passage, _told(passage), ["bad", "fine"], [edit])
+    (said,) = [c.says for c in claims if c.kind == "edit"]
+    assert said.endswith("if 'good' and 'nice' were left out.")
 
 
 def test_no_edit_where_nothing_turns_it() -> None:

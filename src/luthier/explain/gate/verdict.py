@@ -13,6 +13,7 @@ from luthier.core.seeds import derive
 from luthier.core.types import Interval
 from luthier.explain.attribution import Attributor, Question
 from luthier.explain.attributions.attention import AttentionRollout, RawAttention
+from luthier.explain.gate.curves import kinds
 from luthier.explain.gate.faith import Faith, Measured, measure, resamples
 from luthier.explain.gate.sanity import agreement, likeness
 from luthier.explain.subject import Subject
@@ -89,11 +90,14 @@ def judge(
     shuffled for the first block only. Attention is measured but never chosen.
     """
     listener = progress or Silence()
-    listener.start("measuring explanations", None, "steps")
     found: Measured | None = None
     alike: dict[str, float] = {}
     for start in range(0, len(questions), BLOCK):
         block = questions[start : start + BLOCK]
+        listener.start(
+            f"measuring explanations on texts {start + 1} to {start + len(block)}",
+            len(kinds(subject)) + len(methods), "steps",
+        )  # fmt: skip
         part = measure(subject, block, methods, derive(seed, "block", start), listener)
         if found is None:
             alike = likeness(subject, block, part.told, methods, seed)

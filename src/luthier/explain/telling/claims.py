@@ -143,10 +143,10 @@ def _against(
 
 
 def _edit(passage: Passage, edit: Edit, labels: Sequence[str]) -> Claim:
-    parts = [
-        f"{passage.spelt[w]!r} were {new!r}" if new else f"{passage.spelt[w]!r} were left out"
-        for w, new in edit.changes
-    ]
+    parts = [f"{passage.spelt[w]!r} were {new!r}" for w, new in edit.changes if new]
+    gone = [passage.spelt[w] for w, new in edit.changes if not new]
+    if gone:
+        parts.append(f"{_listed(gone)} were left out")
     says = f"It would answer {labels[edit.answer]!r} ({_percent(edit.chance)}) if "
     words = tuple(passage.spelt[w] for w, _ in edit.changes)
     return Claim("edit", says + " and ".join(parts) + ".", words, {"chance": edit.chance})

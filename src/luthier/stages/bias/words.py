@@ -24,6 +24,11 @@ def sentences_of(told: Mapping[str, Any]) -> list[str]:
         lines.append(f"{len(heavy) - MOST} more differences were found; bias.json lists them.")
     if not found:
         lines.append("No difference between groups was found.")
+    if told.get("declared") is False and len(told["choices"]) > 1:
+        lines.append(
+            "Each label was taken in turn as the one that flags a text: a rate 'of' a label counts "
+            "the rows answered with it as flagged. --positive LABEL names what is harmful."
+        )
     if clear:
         least = max(f["certifiable"] for f in clear)
         lines.append(

@@ -81,7 +81,7 @@ def refuse_unfinished(record: RunRecord) -> None:
     if record.status != "finished":
         raise CheckRun(
             f"run {record.id}", f"it is {record.status}", "a finished run",
-            f"luthier runs resume {record.id}",
+            f"wait until it is, or go on with what was stopped: luthier runs resume {record.id}",
         )  # fmt: skip
 
 
