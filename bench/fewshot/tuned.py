@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from run import WORK, drawn, known_of, metrics_on
+from run import FROZEN, WORK, drawn, known_of, metrics_on
 from sets import Set, Vectors, load
 
 from luthier.core.progress import Silence
@@ -58,6 +58,7 @@ def tokenised(reader: Vectors, asked: Asked) -> Asked:
 def measure(found: Set, budget: str, seed: int, reader: Vectors) -> dict[str, Any]:
     """What the ladder chose and reached, whether or not it took the tuned rung, and its cost."""
     known = known_of(found, drawn(found, budget, seed), seed)
+    untuned = replace(known)
     parts = {n: tokenised(reader, getattr(known, n)) for n in ("rows", "described", "pool")}
     known = replace(known, encoder=Tunable(reader.base, 0), **parts)  # type: ignore[arg-type]
     begun = time.process_time()
@@ -68,10 +69,14 @@ def measure(found: Set, budget: str, seed: int, reader: Vectors) -> dict[str, An
     started = time.process_time()
     choice = choose(known, ladder(), "accuracy", Silence())
     seconds = time.process_time() - started
+    started = time.process_time()
+    frozen = choose(untuned, FROZEN, "accuracy", Silence())
+    without = time.process_time() - started
     cell: dict[str, Any] = {
         "rows": len(known.rows), "rung": choice.rung, "seconds": round(seconds, 1),
         "reading": round(reading, 1),
         "ladder": metrics_on(found, choice.fitted.probabilities(test)),
+        "frozen": metrics_on(found, frozen.fitted.probabilities(test)) | {"seconds": without},
         "decisions": [d for d in choice.as_dict()["decisions"] if d["rung"] == "tuned"],
     }  # fmt: skip
     rung = TunedStack()
