@@ -185,3 +185,11 @@ def test_among_keeps_table_rows_apart() -> None:
     parts = [made.among(np.array(rows)) for rows in ([0], [1], [2], [0, 2])]
     assert sorted(np.concatenate(parts[:3]).tolist()) == list(range(len(made)))
     assert set(made.rows[parts[3]].tolist()) == {0, 2}
+
+
+def test_an_unknown_label_is_told_with_those_that_training_saw() -> None:
+    with pytest.raises(FixData, match=r"'cart' .*it saw 'card', 'loan'\. did you mean 'card'\?"):
+        LabelSet(("card", "loan")).number("cart", "--class")
+    many = LabelSet(tuple(f"l{i:02}" for i in range(20)))
+    with pytest.raises(FixData, match="'l07' and 12 more"):
+        many.number("other", "--class")

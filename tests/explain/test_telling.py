@@ -62,8 +62,11 @@ def test_the_heaviest_word_is_named_first() -> None:
     passage = _passage("a nice and good film")
     claims = claims_of(_reader(), passage, _told(passage), ["bad", "fine"])
     said = {c.kind: c for c in claims}
-    assert "'good' and 'nice' mattered most" in said["necessity"].says
+    assert "'good' and 'nice' spoke for it most" in said["necessity"].says
     assert said["sufficiency"].words == ("good", "nice")
+    sizes = Attribution("x", np.abs(_told(passage).scores), False)
+    says = [c.says for c in claims_of(_reader(), passage, sizes, ["bad", "fine"])]
+    assert any("'good' and 'nice' mattered most" in each for each in says)
 
 
 def test_a_claim_that_does_not_hold_is_not_said() -> None:

@@ -9,6 +9,9 @@ from typing import Any
 from luthier.core.errors import FixData, nearest
 from luthier.core.types import Task
 
+LISTED = 8
+"""Labels that an error names."""
+
 
 @dataclass(frozen=True)
 class LabelSet:
@@ -32,16 +35,18 @@ class LabelSet:
     def number(self, name: str, place: str) -> int:
         """The class number of `name`.
 
-        Raises: FixData for a label that training never saw, with the nearest known one.
+        Raises: FixData for a label that training never saw, with those it saw, the first of many,
+            and the nearest one.
         """
         try:
             return self._numbers[name]
         except KeyError:
             near = nearest(name, self.names)
             advice = f"did you mean {near!r}?" if near else ""
-            raise FixData(
-                place, f"the label {name!r} was not seen in training", advice=advice
-            ) from None
+            some = ", ".join(map(repr, self.names[:LISTED]))
+            many = f" and {len(self.names) - LISTED} more" if len(self.names) > LISTED else ""
+            met = f"the label {name!r} was not seen in training"
+            raise FixData(place, met, f"it saw {some}{many}", advice) from None
 
     @property
     def _numbers(self) -> dict[str, int]:

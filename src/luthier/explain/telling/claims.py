@@ -94,16 +94,18 @@ def _needed(
     named = tuple(passage.spelt[w] for w in words)
     after = float(row[answer])
     numbers = {"before": first, "after": after}
+    # A signed score may be larger for a word that spoke against the answer.
+    most = "spoke for it most" if told.signed else "mattered most"
     alone = float(reader.chances([only(passage, words)])[0][answer])
     if turned:
         other = int(row.argmax())
         says = (
-            f"{_listed(named)} mattered most: without {_them(named)} the model would answer "
+            f"{_listed(named)} {most}: without {_them(named)} the model would answer "
             f"{labels[other]!r} ({_percent(float(row[other]))})."
         )
     elif first - after >= LEAST:
         says = (
-            f"{_listed(named)} mattered most, but without {_them(named)} the answer stays "
+            f"{_listed(named)} {most}, but without {_them(named)} the answer stays "
             f"({_percent(after)} instead of {_percent(first)})."
         )
     else:
