@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,11 @@ def test_errors_are_explained_with_their_true_label(place: Place) -> None:
     assert 1 <= len(told["explanations"]) <= 2
     for one in told["explanations"]:
         assert one["label"] != next(iter(one["chances"]))
+    wrong = re.search(r"(\d+) of (\d+) test rows were answered wrongly", " ".join(told["notes"]))
+    assert wrong is not None
+    count = int(wrong[1])
+    assert len(told["explanations"]) == min(2, count) and 1 <= count <= int(wrong[2])
+    assert ("--rows takes more" in " ".join(told["notes"])) == (count > 2)
 
 
 @pytest.mark.parametrize("task", [Task.CLASSIFY, Task.INSTRUCT])

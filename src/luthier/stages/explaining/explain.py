@@ -61,12 +61,12 @@ def explain(
         member_of(asked.method, subject.writes)
     rows, notes = rows_asked(asked, record, tuned, base_folder, progress)
     refuse_classes(asked, tuned)
-    questions, rows = _questions(rows, asked, tuned, subject, progress)
+    questions, rows, more = _questions(rows, asked, tuned, subject, progress)
     refuse_rows(record, tuned, asked, len(questions))
     near = lexicon_of(tuned.base, Artefacts(store.folder), progress).neighbours
     with folded(tuned.network):
         told = _explained(record, tuned, subject, (questions, rows), asked, near, progress)
-    told["notes"] = [*notes, *told["notes"]]
+    told["notes"] = [*notes, *more, *told["notes"]]
     if asked.learned_from:
         run = record, tuned, Artefacts(store.folder)
         add_rows(told, subject, questions, asked, run, progress)
@@ -127,7 +127,8 @@ def _questions(
     tuned: Tuned,
     subject: Subject,
     progress: Progress,
-) -> tuple[list[Question], list[dict[str, Any]]]:
+) -> tuple[list[Question], list[dict[str, Any]], list[str]]:
+    """What is explained, its rows, and what has to be said about those left out."""
     texts = [row["text"] for row in rows]
     if subject.writes:
         prompts = [[{"role": "user", "content": text}] for text in texts]
@@ -141,21 +142,27 @@ def _questions(
             conversation_of(prompt, answer, tuned.contract, f"text {i}")
             for i, (prompt, answer) in enumerate(zip(prompts, wrote, strict=True), start=1)
         ]
-        return [Question(p) for p in passages], [
-            {**row, "answer": answer} for row, answer in zip(rows, wrote, strict=True)
-        ]
+        return (
+            [Question(p) for p in passages],
+            [{**row, "answer": answer} for row, answer in zip(rows, wrote, strict=True)],
+            [],
+        )
     passages = passages_of(texts, tuned.contract, asked.data or "the texts given")
     logits = subject.logits([p.ids for p in passages])
     _refuse_nan(logits)
     answers = logits.argmax(1)
-    kept = list(range(len(rows)))
+    kept, notes = list(range(len(rows))), list[str]()
     names = tuned.head.labels.names
     if asked.errors:
-        kept = [i for i in kept if rows[i]["label"] != names[int(answers[i])]][: asked.rows]
+        kept = [i for i in kept if rows[i]["label"] != names[int(answers[i])]]
+        wrong = f"{len(kept)} of {len(rows)} test rows were answered wrongly"
+        left = f"; the first {asked.rows} are explained, --rows takes more"
+        notes.append(f"{wrong}{left if len(kept) > asked.rows else ''}.")
+        kept = kept[: asked.rows]
         if not kept:
             raise CheckRun("--errors", "every test row was answered rightly", "nothing to explain")
     questions = [asked_of(passages[i], int(answers[i]), asked, tuned) for i in kept]
-    return questions, [rows[i] for i in kept]
+    return questions, [rows[i] for i in kept], notes
 
 
 def _refuse_nan(scores: np.ndarray) -> None:
