@@ -99,9 +99,16 @@ def _seconds(theirs: dict[str, Any], tuned: dict[str, Any]) -> list[dict[str, An
         what += "" if reached else " (not reached)"
         mine = seconds + own["reading"]
         ratio = mine / peer["seconds"]
-        met = {"met": reached and ratio <= 0.05}
         told.append(
-            _row(what, "SetFit 1.2", mine, peer["seconds"], ratio=round(ratio, 3), **limits, **met)
+            _row(
+                what,
+                "SetFit 1.2",
+                mine,
+                peer["seconds"],
+                ratio=round(ratio, 3),
+                **limits,
+                met=reached and ratio <= 0.05,
+            )
         )
     return told
 

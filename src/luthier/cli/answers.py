@@ -23,7 +23,7 @@ def console() -> Console:
 
 def answer(value: Any) -> None:
     """`value` as one line of JSON; what JSON does not have (NaN, infinity) becomes null."""
-    print(json_line(finite(value)), end="", flush=True)
+    print(json_line(finite(value), allow_nan=False), end="", flush=True)
 
 
 def finite(value: Any) -> Any:

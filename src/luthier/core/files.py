@@ -80,14 +80,14 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def json_line(value: Any) -> str:
+def json_line(value: Any, allow_nan: bool = True) -> str:
     """`value` as one line of JSON; its letters as they are, or escaped where UTF-8 has no bytes for
     them, as for half a surrogate pair.
 
     >>> json_line("é"), json_line("\\ud800")
     ('"é"\\n', '"\\\\ud800"\\n')
     """
-    line = json.dumps(value, ensure_ascii=False)
+    line = json.dumps(value, ensure_ascii=False, allow_nan=allow_nan)
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy.engine import RowMapping
 
+from luthier.core.errors import CheckRun
 from luthier.store.owner import Owner
 
 Status = Literal["running", "finished", "failed", "interrupted"]
@@ -29,6 +30,14 @@ class RunRecord:
     path: Path
     recipe: dict[str, Any]
     facts: dict[str, Any]
+
+    def refuse_unfinished(self) -> None:
+        """Raises: CheckRun for a run that is not finished."""
+        if self.status != "finished":
+            raise CheckRun(
+                f"run {self.id}", f"it is {self.status}", "a finished run",
+                f"wait until it is, or go on with what was stopped: luthier runs resume {self.id}",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)

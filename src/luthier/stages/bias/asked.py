@@ -47,15 +47,6 @@ class Rows:
     values: list[Any] = field(default_factory=list)
 
 
-def finished(record: RunRecord) -> None:
-    """Raises: CheckRun for a run that is not finished."""
-    if record.status != "finished":
-        raise CheckRun(
-            f"run {record.id}", f"it is {record.status}", "a finished run",
-            f"wait until it is, or go on with what was stopped: luthier runs resume {record.id}",
-        )  # fmt: skip
-
-
 def choices(positive: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """The sets of classes that count as flagged, by name: the one declared, or each in turn.
 

@@ -28,7 +28,7 @@ from luthier.explain.bias.swap import mentions
 from luthier.explain.bias.terms import Lexicon, read_terms
 from luthier.explain.passages import passages_of
 from luthier.explain.subject import Subject
-from luthier.stages.bias.asked import Asked, Rows, choices, finished, test_rows
+from luthier.stages.bias.asked import Asked, Rows, choices, test_rows
 from luthier.stages.bias.asking import answers_to
 from luthier.stages.bias.likelihood import log_likelihoods
 from luthier.stages.bias.measuring import SENTENCES, answered, probes_of
@@ -51,7 +51,7 @@ def audit_bias(record: RunRecord, asked: Asked, progress: Progress) -> dict[str,
     Raises: CheckRun for a run that is not finished, has another task, or held no rows out; FixData
     for files that cannot be read; FixRecipe for what does not go together.
     """
-    finished(record)
+    record.refuse_unfinished()
     tuned = open_tuned(record.path, progress)
     told: dict[str, Any] = {"run": record.id, "task": tuned.task.value}
     if tuned.task is Task.CLASSIFY:

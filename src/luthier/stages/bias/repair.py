@@ -18,7 +18,7 @@ from luthier.explain.bias.terms import Lexicon, read_terms
 from luthier.recipe.recipe import Recipe
 from luthier.recipe.repair import Repair
 from luthier.stages import planning
-from luthier.stages.bias.asked import choices, finished, prepared_again, rows_at
+from luthier.stages.bias.asked import choices, prepared_again, rows_at
 from luthier.stages.bias.evidence import Exam, answer, compared
 from luthier.stages.bias.reading import Reader
 from luthier.stages.bias.show import show_repair
@@ -120,7 +120,7 @@ def repair(record: RunRecord, store: Store, asked: Asked, progress: Progress) ->
     Raises: CheckRun for a run that is not finished, no classifier, or without validation and test
     rows; FixRecipe for an unknown repair; FixData for a file of words that cannot be read.
     """
-    finished(record)
+    record.refuse_unfinished()
     for kind in asked.kinds:
         _known(kind)
     if (BY_HAND in asked.kinds) != (asked.labels is not None):

@@ -76,15 +76,6 @@ def rows_asked(
     return rows, notes
 
 
-def refuse_unfinished(record: RunRecord) -> None:
-    """Raises: CheckRun for a run that is not finished."""
-    if record.status != "finished":
-        raise CheckRun(
-            f"run {record.id}", f"it is {record.status}", "a finished run",
-            f"wait until it is, or go on with what was stopped: luthier runs resume {record.id}",
-        )  # fmt: skip
-
-
 def row_text(row: Mapping[str, Any], number: int, tuned: Tuned) -> str:
     """The input of a row of a file.
 

@@ -22,7 +22,7 @@ from luthier.explain.telling.claims import claims_of, for_level
 from luthier.explain.telling.edits import smallest_edits
 from luthier.explain.telling.reader import Reader
 from luthier.models.adapters.folding import folded
-from luthier.stages.explaining.asked import Asked, refuse_unfinished, rows_asked
+from luthier.stages.explaining.asked import Asked, rows_asked
 from luthier.stages.explaining.classes import asked_of, beside_itself, refuse_classes
 from luthier.stages.explaining.heads import attention_view
 from luthier.stages.explaining.judging import verdict_of
@@ -48,7 +48,7 @@ def explain(
     Raises: CheckRun for a run that is not finished or gives no single score, or scores that are no
     numbers; FixData for an empty text or an unknown class; FixRecipe for an unknown method.
     """
-    refuse_unfinished(record)
+    record.refuse_unfinished()
     if asked.level not in LEVELS:
         close = nearest(asked.level, LEVELS)
         raise FixRecipe(

@@ -15,7 +15,7 @@ from luthier.core.progress import Progress
 from luthier.core.types import Task, file_of
 from luthier.explain.rows.control import POOR
 from luthier.explain.rows.suspicion import Suspicions, suspicions
-from luthier.stages.explaining.asked import data_again, refuse_unfinished
+from luthier.stages.explaining.asked import data_again
 from luthier.stages.explaining.learned import PRIVATE, control_of, row_of
 from luthier.stages.explaining.traces import SEED, Kept, traces_of
 from luthier.stages.labelling.pool import DOUBTED
@@ -35,7 +35,7 @@ def mislabelled(
 
     Raises: CheckRun for a run that is no finished classifier or whose data changed; FreeDisk.
     """
-    refuse_unfinished(record)
+    record.refuse_unfinished()
     tuned = open_tuned(record.path, progress)
     if tuned.task is not Task.CLASSIFY:
         raise CheckRun(

@@ -180,8 +180,8 @@ def default_epochs(task: Task, rows: int, batch_size: int) -> float:
     """
     steps = max(1, math.ceil(rows / batch_size))
     if task.generates:
-        least = math.ceil(FEWEST_UPDATES / steps) if task is Task.INSTRUCT else 2
-        return float(max(least, min(5, max(2, round(600 / steps)))))
+        least = max(2, math.ceil(FEWEST_UPDATES / steps)) if task is Task.INSTRUCT else 2
+        return float(max(least, min(5, round(600 / steps))))
     return float(min(10, max(3, round(400 / steps))))
 
 

@@ -50,11 +50,7 @@ def audit(record: RunRecord, store: Store, asked: Asked, progress: Progress) -> 
 
     Raises: CheckRun when the run is not finished, its data changed, or nothing was held out.
     """
-    if record.status != "finished":
-        raise CheckRun(
-            f"run {record.id}", f"it is {record.status}", "a finished run",
-            f"luthier runs resume {record.id}",
-        )  # fmt: skip
+    record.refuse_unfinished()
     tuned = open_tuned(record.path, progress)
     with tempfile.TemporaryDirectory() as temporary:
         prepared = prepare(

@@ -36,8 +36,8 @@ def learn_spelling(
     """
     if not wanted(recipe):
         return contract
-    why = "the model writes or fills in words itself" if base.kind != "encoder" else ""
-    if why:
+    if base.kind != "encoder":
+        why = "the model writes or fills in words itself"
         raise FixRecipe(_PLACE, why, advice="leave it out")
     texts = prepared.table.column("text")
     assert texts is not None

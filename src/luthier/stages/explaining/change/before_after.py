@@ -18,7 +18,7 @@ from luthier.explain.attributions.build import member_of, unmeasured
 from luthier.explain.bias.rates import interval_of, weights_of
 from luthier.explain.change.weight import moved, shifts
 from luthier.explain.subject import Subject
-from luthier.stages.explaining.asked import data_again, refuse_unfinished
+from luthier.stages.explaining.asked import data_again
 from luthier.stages.explaining.change.compare import Compared, Model, compare
 from luthier.stages.explaining.change.rows import Read, held_out, in_file
 from luthier.stages.explaining.change.show import page_of, sentences_of
@@ -54,7 +54,7 @@ def before_after(
     or that gives no single score; FixData where there is no row to compare on; FixRecipe for an
     unknown method.
     """
-    refuse_unfinished(record)
+    record.refuse_unfinished()
     tuned = open_tuned(record.path, progress)
     _refuse(record, tuned)
     subject = Subject.of(tuned.network, tuned.head, tuned.base.tokenizer, pad_id(tuned.base))

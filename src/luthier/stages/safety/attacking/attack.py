@@ -88,17 +88,9 @@ def _written(record: RunRecord, asked: Asked, progress: Progress) -> list[dict[s
     refuse_unknown(asked.attacks, tuple(WRAPPERS))
     if asked.data is not None:
         raise FixRecipe("--data", "models that write are asked requests of our own", "no --data")
-    _finished(record)
+    record.refuse_unfinished()
     tuned = open_tuned(record.path, progress)
     return attack_writer(tuned, asked.attacks or tuple(WRAPPERS), asked.rows, asked.seed, progress)
-
-
-def _finished(record: RunRecord) -> None:
-    if record.status != "finished":
-        raise CheckRun(
-            f"run {record.id}", f"it is {record.status}", "a finished run",
-            f"luthier runs resume {record.id}",
-        )  # fmt: skip
 
 
 def target_of(
@@ -108,7 +100,7 @@ def target_of(
 
     Raises: CheckRun for a run that is no finished classifier; FixData for a file without rows.
     """
-    _finished(record)
+    record.refuse_unfinished()
     if record.task != Task.CLASSIFY.value:
         raise CheckRun(f"run {record.id}", f"its task is {record.task}", "a run that classifies")
     tuned = open_tuned(record.path, progress)

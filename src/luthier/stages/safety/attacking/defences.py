@@ -32,7 +32,7 @@ def fitting(
         wanted |= WORDS
     if encoder:
         wanted |= {"spelling": True} if "typos" in fallen else {}
-        wanted |= {"canonicalise": True} if fallen & {"invisible", "lookalikes"} else {}
+        wanted |= {"canonicalise": True} if fallen & _UNSEEN else {}
     made = plain.model_copy(update=wanted)
     changed = bool(wanted) and (has is None or made != has)
     return made if changed else None

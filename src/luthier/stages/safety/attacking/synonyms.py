@@ -41,8 +41,8 @@ def learn_synonyms(
     """
     if not wanted(recipe):
         return contract
-    why = "the model writes or fills in words itself" if base.kind != "encoder" else ""
-    if why:
+    if base.kind != "encoder":
+        why = "the model writes or fills in words itself"
         raise FixRecipe(_PLACE, why, advice="leave it out")
     texts, labels = (prepared.table.column(name) for name in ("text", "label"))
     assert texts is not None and labels is not None
