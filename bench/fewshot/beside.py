@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,21 +15,14 @@ TIMED = ("banking77", "8", 0)
 """Set, budget and draw at which seconds are compared."""
 
 
-def lines(work: Path) -> list[dict[str, Any]]:
+def lines(cells: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Every cell that both sides have, the mean of them, seconds, and a tenth against all."""
-    theirs, tuned = _cells(work / "elsewhere"), _cells(work / "tuned")
-    plain = _cells(work / "cells")
+    theirs, tuned, plain = (cells[kind] for kind in ("elsewhere", "tuned", "ladder"))
     found: list[dict[str, Any]] = []
     for peer, said in (("setfit", "SetFit 1.2"), ("trainer", "Trainer, all parameters")):
         found += _apart(_pairs(theirs, tuned, plain, peer), said)
     found += [*_seconds(theirs, tuned), *_tenth(theirs, tuned, plain), *_tuning(tuned, plain)]
     return [*found, memory()]
-
-
-def _cells(folder: Path) -> dict[str, dict[str, Any]]:
-    return {
-        f.stem: json.loads(f.read_text(encoding="utf-8")) for f in sorted(folder.glob("*.json"))
-    }
 
 
 def _ours(name: str, tuned: dict[str, Any], plain: dict[str, Any]) -> float | None:

@@ -1,4 +1,4 @@
-"""What SetFit and Trainer reach on the same draws; cells lie in work/ and are made one by one.
+"""What SetFit and Trainer reach on the same draws; cells lie in cells/ and are made one by one.
 
     python bench/fewshot/elsewhere.py [--python .env/bin/python] [--minutes 30]
 
@@ -18,31 +18,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from run import HERE, WORK, drawn, metrics_on
+from run import HERE, KEPT, WORK, drawn, metrics_on, name_of
 from sets import Set, load
 
 from luthier.core.types import Task
 from luthier.models.places import default_id, locate
 
 SHORT = ("snips", "twitter_financial_sentiment")
+WHOLE = ("twitter_financial_sentiment", "banking77", "snips", "mts_dialog", "sentfin", "clinc150")
 CELLS = (
+    *(("trainer", name, "all", 0) for name in WHOLE),
     *(("setfit", name, "8", 0) for name in (*SHORT, "banking77")),
-    ("trainer", "banking77", "all", 0),
-    ("setfit", "medical_abstracts", "8", 0),
-    ("trainer", "twitter_financial_sentiment", "all", 0),
-    ("trainer", "mts_dialog", "all", 0),
     *(("trainer", name, "8", 0) for name in (*SHORT, "banking77")),
-    ("setfit", "snips", "16", 0),
-    ("setfit", "twitter_financial_sentiment", "16", 0),
-    *(
-        ("setfit", name, "8", s)
-        for s in (1, 2)
-        for name in ("snips", "twitter_financial_sentiment")
-    ),
+    *(("setfit", name, "8", seed) for seed in (1, 2) for name in SHORT),
+    *(("setfit", name, "16", 0) for name in SHORT),
+    ("setfit", "medical_abstracts", "8", 0),
     ("trainer", "medical_abstracts", "8", 0),
     ("setfit", "medical_abstracts", "16", 0),
-    *(("setfit", "medical_abstracts", "8", s) for s in (1, 2)),
-    *(("setfit", "banking77", "8", s) for s in (1, 2)),
+    *(("setfit", "medical_abstracts", "8", seed) for seed in (1, 2)),
+    *(("setfit", "banking77", "8", seed) for seed in (1, 2)),
+    ("trainer", "medical_abstracts", "all", 0),
 )
 """Method, set, budget and draw, those first that tell most."""
 
@@ -60,16 +55,16 @@ def task_of(found: Set, budget: str, seed: int) -> dict[str, Any]:
     }
 
 
-def cell_file(method: str, name: str, budget: str, seed: int) -> Path:
-    """Where a finished cell lies."""
-    return WORK / "elsewhere" / f"{method}-{name}-{budget}-{seed}.json"
+def called(method: str, name: str, budget: str, seed: int) -> str:
+    """What a cell is called."""
+    return f"{method}-{name_of(name, budget, seed)}"
 
 
 def measure(python: str, method: str, name: str, budget: str, seed: int) -> bool:
     """Makes a cell, or goes on with it; whether it is finished."""
-    found, file = load(name, WORK), cell_file(method, name, budget, seed)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    answer = file.with_suffix(".npz")
+    found, title = load(name, WORK), called(method, name, budget, seed)
+    answer = WORK / "elsewhere" / f"{title}.npz"
+    answer.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         task = Path(place) / "task.json"
         task.write_text(json.dumps(task_of(found, budget, seed)), encoding="utf-8")
@@ -80,8 +75,8 @@ def measure(python: str, method: str, name: str, budget: str, seed: int) -> bool
         return False
     kept = np.load(answer, allow_pickle=False)
     cell = metrics_on(found, kept["chances"]) | {"seconds": round(float(kept["seconds"]), 1)}
-    file.write_text(json.dumps(cell), encoding="utf-8")
-    print(file.stem, cell, flush=True)
+    KEPT["elsewhere"].keep(title, cell)
+    print(title, cell, flush=True)
     return True
 
 
@@ -93,10 +88,10 @@ def main() -> None:
     asked = parser.parse_args()
     end = time.monotonic() + 60 * asked.minutes
     for cell in CELLS:
-        while not cell_file(*cell).is_file() and time.monotonic() < end:
+        while not KEPT["elsewhere"].get(called(*cell)) and time.monotonic() < end:
             if measure(asked.python, *cell):
                 break
-    left = sum(not cell_file(*cell).is_file() for cell in CELLS)
+    left = sum(not KEPT["elsewhere"].get(called(*cell)) for cell in CELLS)
     print(f"{left} of {len(CELLS)} cells are missing", file=sys.stderr)
 
 

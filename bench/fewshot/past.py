@@ -5,8 +5,8 @@ python bench/fewshot/past.py
 
 from __future__ import annotations
 
-import json
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "training"))
+
+from cells import Cells as Kept  # noqa: E402
+
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10p")
 RUNGS = (
     "zero-shot", "described probe", "linear probe", "lexical", "average", "scaled", "stacked",
@@ -28,10 +32,10 @@ Cells = dict[tuple[str, str], dict[str, float]]
 def cells() -> Cells:
     """Mean test accuracy in percent over draws, by set and budget, then rung."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for file in sorted((HERE / "work" / "cells").glob("*.json")):
-        match = re.fullmatch(r"(.+)-(\w+)-(\d+)", file.stem)
+    for title, each in sorted(Kept(HERE / "cells" / "ladder.jsonl").all().items()):
+        match = re.fullmatch(r"(.+)-(\w+)-(\d+)", title)
         assert match is not None
-        found[match[1], match[2]].append(json.loads(file.read_text(encoding="utf-8"))["methods"])
+        found[match[1], match[2]].append(each["methods"])
     return {
         cell: {
             name: float(np.mean([100 * d[name]["accuracy"] for d in draws]))

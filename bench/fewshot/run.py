@@ -2,14 +2,13 @@
 
     python bench/fewshot/run.py [--quick] [--only SET ...] [--draws 3]
 
-Cells are kept in work/, so that a run that was stopped goes on. --quick measures two sets at three
-budgets with one draw and keeps nothing.
+Cells are kept in cells/, which is committed, so that a run that was stopped goes on, on any machine.
+--quick measures two sets at three budgets with one draw and keeps nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -24,6 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import numpy as np  # noqa: E402
 from beside import lines  # noqa: E402
+from cells import Cells  # noqa: E402
 from ledger import keep_results  # noqa: E402
 from peers import PEERS  # noqa: E402
 from sets import SETS, Set, load  # noqa: E402
@@ -38,6 +38,7 @@ from luthier.fewshot.rung import Asked, Known  # noqa: E402
 from luthier.fewshot.rungs.family import FROZEN  # noqa: E402
 
 WORK = HERE / "work"
+KEPT = {name: Cells(HERE / "cells" / f"{name}.jsonl") for name in ("ladder", "tuned", "elsewhere")}
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10 %")
 DRAWS = {"0": 1, "16": 2, "32": 1, "64": 1, "10 %": 1}
 POOL, MOST, HEAVY, LIGHT = 1000, 1000, 20_000, 2000
@@ -103,17 +104,21 @@ def metrics_on(found: Set, chances: np.ndarray) -> dict[str, float]:
     return {name: round(metrics_of(said)[name], 5) for name in names}
 
 
+def name_of(name: str, budget: str, seed: int) -> str:
+    """What a cell is called: set, budget and draw."""
+    return f"{name}-{budget.replace(' %', 'p')}-{seed}"
+
+
 def kept(found: Set, budget: str, seed: int, keep: bool) -> dict[str, Any] | None:
-    """A cell, from work/ where it is there; None where there are too many rows for this machine."""
+    """A cell, from cells/ where it is there; None with too many rows for this machine."""
     if len(drawn(found, budget, seed)) > MOST:
         return None
-    file = WORK / "cells" / f"{found.name}-{budget.replace(' %', 'p')}-{seed}.json"
-    if keep and file.is_file():
-        return json.loads(file.read_text(encoding="utf-8"))
+    name = name_of(found.name, budget, seed)
+    if keep and (there := KEPT["ladder"].get(name)):
+        return there
     cell = measure(found, budget, seed)
     if keep:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(cell), encoding="utf-8")
+        KEPT["ladder"].keep(name, cell)
     best = {name: round(100 * m["accuracy"], 1) for name, m in cell["methods"].items()}
     print(found.name, budget, seed, cell["rung"], round(cell["seconds"], 1), best, flush=True)
     return cell
@@ -139,7 +144,10 @@ def main() -> None:
             got = [c for s in range(times) if (c := kept(found, budget, s, not asked.quick))]
             if got:
                 cells[name, budget] = got
-    table = [*rows(cells), *([] if asked.quick else lines(WORK))]
+    table = [
+        *rows(cells),
+        *([] if asked.quick else lines({name: kept.all() for name, kept in KEPT.items()})),
+    ]
     for row in table:
         print(row)
     if asked.quick or list(asked.only) != list(SETS):

@@ -1,4 +1,4 @@
-"""The ladder with the encoder that it may tune, on the draws of run.py; cells lie in work/.
+"""The ladder with the encoder that it may tune, on the draws of run.py; cells lie in cells/.
 
 python bench/fewshot/tuned.py [--minutes 30]
 """
@@ -6,14 +6,13 @@ python bench/fewshot/tuned.py [--minutes 30]
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from run import FROZEN, WORK, drawn, known_of, metrics_on
+from run import FROZEN, KEPT, WORK, drawn, known_of, metrics_on, name_of
 from sets import Set, Vectors, load
 
 from luthier.core.progress import Silence
@@ -92,16 +91,15 @@ def main() -> None:
     end = time.monotonic() + 60 * parser.parse_args().minutes
     reader = Vectors()
     for name, budget, seed in CELLS:
-        file = WORK / "tuned" / f"{name}-{budget.replace(' %', 'p')}-{seed}.json"
-        if file.is_file():
+        title = name_of(name, budget, seed)
+        if KEPT["tuned"].get(title):
             continue
         if time.monotonic() > end:
             print("more cells are missing", file=sys.stderr)
             return
         cell = measure(load(name, WORK), budget, seed, reader)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(cell), encoding="utf-8")
-        print(file.stem, cell, flush=True)
+        KEPT["tuned"].keep(title, cell)
+        print(title, cell, flush=True)
 
 
 if __name__ == "__main__":
