@@ -2,7 +2,7 @@
 
     python bench/fewshot/run.py [--quick] [--only SET ...] [--draws 3]
 
-Cells are kept in cells/, which is committed, so that a run that was stopped goes on, on any machine.
+Cells are kept in cells/, which is committed, so that a run that was stopped goes on anywhere.
 --quick measures two sets at three budgets with one draw and keeps nothing.
 """
 
