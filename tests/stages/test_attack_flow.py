@@ -20,7 +20,7 @@ from luthier.stages.safety.attacking import synonyms
 from luthier.stages.safety.attacking.attack import Asked
 from luthier.stages.safety.attacking.checked import Targets
 from luthier.stages.safety.attacking.defences import WORDS, advice, fitting
-from luthier.stages.safety.attacking.harden import _told
+from luthier.stages.safety.attacking.harden import _told, _words
 from luthier.store.store import Store
 from tiny import task_rows
 
@@ -128,15 +128,23 @@ def test_a_run_is_trained_again_against_what_was_found(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "gain", "accepted"), [(-0.01, 0.2, True), (-0.03, 0.2, False), (0.0, 0.0, False)]
+    ("low", "kept", "accepted"),
+    [(-0.01, 16, True), (-0.03, 16, False), (0.0, 8, False), (0.0, 9, False)],
 )
 def test_hardening_is_kept_when_it_pays_and_quality_holds(
-    low: float, gain: float, accepted: bool
+    low: float, kept: int, accepted: bool
 ) -> None:
     clean = Comparison("accuracy", 0.9, 0.9, Interval(0.0, low, 0.02), 0.5, "McNemar exact")
-    attacked = Targets(("a",), (0,), Asked())
-    before, after = _found(words=0.4, typos=0.5), _found(words=0.4 + gain, typos=0.5)
-    assert _told(attacked, before, after, clean, 0.02)["accepted"] is accepted
+    rows = 20
+    attacked = Targets(("a",) * rows, (0,) * rows, Asked())
+    before, after = ([{"attack": "words", "held": _first(n, rows)}] for n in (8, kept))
+    told = _told(attacked, before, after, clean, 0.02)
+    assert told["accepted"] is accepted
+    assert told["gained"]["value"] == pytest.approx((kept - 8) / rows)
+    assert "held" not in told["after"][0]
+    # One row more of twenty is what luck gives.
+    told |= {"defence": "words", "seconds": (1.0, 2.0)}
+    assert ("luck" in _words(told, 0.02)[0]) is (kept < 10)
 
 
 def test_the_defence_fits_what_was_found(place: Place) -> None:
@@ -174,6 +182,10 @@ def test_what_may_be_done_is_said(place: Place) -> None:
     assert "does already" in done
     (none,) = advice(place.recipe(), _found(ball=0.5), True)
     assert none == "Against ball nothing is offered."
+
+
+def _first(right: int, rows: int) -> list[bool]:
+    return [row < right for row in range(rows)]
 
 
 def _found(**robust: float) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from luthier.core.types import Interval
@@ -34,7 +34,7 @@ def summary(
     """JSON-ready numbers of one attack: accuracy before and under attack, success by queries.
 
     Success is the share of rightly answered texts whose answer a valid change turned; robust
-    accuracy the share of all texts answered rightly before and after.
+    accuracy the share of all texts answered rightly before and after, row by row in `held`.
     """
     rows, right = len(attempts), sum(a.right for a in attempts)
     thrown: Counter[str] = Counter()
@@ -52,7 +52,13 @@ def summary(
         "robust_accuracy": proportion(right - fallen[limits.queries], rows).told(),
         "success": {str(m): proportion(fallen[m], right).told() for m in marks},
         "thrown_away": dict(sorted(thrown.items())),
+        "held": [bool(a.right and not a.fell(limits.queries)) for a in attempts],
         "examples": [
             {"before": a.text[:300], "after": str(a.found)[:300]} for a in attempts if a.found
         ][:examples],
     }
+
+
+def without_rows(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary without what it says of single rows: those of others do not belong on a page."""
+    return {name: value for name, value in told.items() if name not in ("held", "examples")}

@@ -78,7 +78,8 @@ def attack(
         lexicon = lexicon_of(tuned.base, Artefacts(store.folder), progress)
         found = attack_rows(tuned, lexicon, texts, truths, asked, progress)
         told = advice(tuned.recipe, found, tuned.base.kind == "encoder")
-    kept = {"run": record.id, "attacks": found, "advice": told}
+    shown = [{k: v for k, v in one.items() if k != "held"} for one in found]
+    kept = {"run": record.id, "attacks": shown, "advice": told}
     write_json(record.path / FILE, kept)
     Manifest.write(record.path)
     return kept

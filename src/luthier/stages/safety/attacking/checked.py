@@ -11,6 +11,7 @@ from luthier.core.progress import Progress
 from luthier.core.seeds import derive
 from luthier.core.types import Task
 from luthier.recipe.safety.checks import Checks
+from luthier.safety.outcome import without_rows
 from luthier.stages.parts.answers import Exam, rows_of, truth_of
 from luthier.stages.parts.keeping import Tuned
 from luthier.stages.safety.attacking.attack import Asked, attack_rows
@@ -44,7 +45,7 @@ def attacked(
         told["not_measured"] = why
         return
     found = summaries(shop, targets(shop, section, exam), artefacts, progress)
-    told["attacks"] = found
+    told["attacks"] = [without_rows(one) for one in found]
     told["advice"] = advice(shop.recipe, found, shop.base.kind == "encoder")
 
 
@@ -67,14 +68,13 @@ def targets(shop: Workshop, section: Checks, exam: Exam) -> Targets:
 def summaries(
     shop: Workshop, found: Targets, artefacts: Artefacts, progress: Progress
 ) -> list[dict[str, Any]]:
-    """One summary for each attack, without the texts: those of others do not belong on a page."""
+    """One summary for each attack."""
     tuned = Tuned(
         shop.recipe, shop.task, shop.base, shop.network, shop.head, shop.contract,
         shop.prepared.mapping,
     )  # fmt: skip
     lexicon = lexicon_of(shop.base, artefacts, progress)
-    told = attack_rows(tuned, lexicon, found.texts, found.truths, found.asked, progress)
-    return [{k: v for k, v in one.items() if k != "examples"} for one in told]
+    return attack_rows(tuned, lexicon, found.texts, found.truths, found.asked, progress)
 
 
 def _section(shop: Workshop) -> Checks | None:

@@ -7,13 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from luthier.core.errors import FixRecipe
 from luthier.core.progress import Progress
+from luthier.core.seeds import derive
+from luthier.core.types import Interval
 from luthier.evaluate.interval import Comparison, paired
 from luthier.evaluate.predictions import Predictions
 from luthier.recipe.recipe import Recipe
 from luthier.recipe.safety.adversarial import Adversarial
 from luthier.recipe.safety.checks import Checks
+from luthier.safety.outcome import without_rows
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.safety.attacking.checked import Targets, summaries, targets, unfit
 from luthier.stages.safety.attacking.defences import fitting
@@ -23,6 +28,7 @@ from luthier.store.artefacts import Artefacts
 from luthier.train.world import World
 
 PLACE = "safety.checks.harden"
+DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ def harden(shop: Workshop, trained: Trained, artefacts: Artefacts, progress: Pro
     """Attacks validation rows, trains again against what turned them, and attacks again.
 
     The second model is taken when its accuracy on the validation rows is, by the paired interval,
-    at most `checks.margin` lower, and more attacked rows stay right. The test rows play no part.
+    at most `checks.margin` lower, and more attacked rows stay right beyond the interval over rows.
+    The test rows play no part.
 
     Raises: every error of training.
     """
@@ -117,26 +124,40 @@ def _told(
     clean: Comparison,
     margin: float,
 ) -> dict[str, Any]:
-    gained = [
-        new["robust_accuracy"]["value"] - old["robust_accuracy"]["value"]
-        for old, new in zip(before, after, strict=True)
-    ]
+    gained = _gained(before, after, found.asked.seed)
     return {
-        "accepted": clean.difference.low >= -margin and sum(gained) > 0,
+        "accepted": clean.difference.low >= -margin and gained.low > 0,
         "rows": len(found.texts),
-        "before": list(before),
-        "after": list(after),
+        "before": [without_rows(one) for one in before],
+        "after": [without_rows(one) for one in after],
         "clean": clean.difference.told() | {"p_value": clean.p_value, "test": clean.test},
-        "gained": sum(gained) / len(gained),
+        "gained": gained.told(),
     }
 
 
+def _gained(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], seed: int
+) -> Interval:
+    """Share of rows that stay right under attack, after minus before, mean over attacks.
+
+    A row counts as one draw with all its attacks, as what turns it once often turns it again.
+    """
+    old, new = (np.mean([one["held"] for one in told], axis=0) for told in (before, after))
+    apart = np.asarray(new - old)
+    dice = np.random.default_rng(derive(seed, "hardening"))
+    means = apart[dice.integers(0, len(apart), (DRAWS, len(apart)))].mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Interval(float(apart.mean()), float(low), float(high))
+
+
 def _words(told: Mapping[str, Any], margin: float) -> list[str]:
-    clean, (first, second) = told["clean"], told["seconds"]
+    clean, gained, (first, second) = told["clean"], told["gained"], told["seconds"]
     verdict = "The hardened model was kept." if told["accepted"] else "The first model was kept."
     return [
-        f"Training again with {told['defence']!r} as the defence kept {100 * told['gained']:+.1f} "
-        f"points of attacked validation rows right, over all attacks.",
+        f"Training again with {told['defence']!r} as the defence kept {100 * gained['value']:+.1f} "
+        f"points of attacked validation rows right ({100 * gained['low']:+.1f} to "
+        f"{100 * gained['high']:+.1f} over {told['rows']} rows), over all attacks"
+        + (".", ", which may be luck.")[gained["low"] <= 0],
         f"Accuracy on clean validation rows moved by {100 * clean['value']:+.1f} points "
         f"({100 * clean['low']:+.1f} to {100 * clean['high']:+.1f}, {clean['test']}); at most "
         f"{100 * margin:g} may be lost. {verdict}",
