@@ -78,6 +78,20 @@ def test_find_by_id_prefix_last_and_path(
     assert store.find(".").id == last
 
 
+def test_last_of_the_finished_runs_passes_over_one_that_still_trains(
+    store: Store, new: New
+) -> None:
+    first = new()
+    with pytest.raises(CheckRun, match="it is running"):
+        store.finished("last")
+    store.set_status(first, "finished")
+    later = new()
+    assert store.find("last").id == later
+    assert store.finished("last").id == store.finished(first).id == first
+    with pytest.raises(CheckRun, match=f"{later}.*it is running"):
+        store.finished(later)
+
+
 @pytest.mark.parametrize("name", ["20", "20261", "x", "nothing/such", "", "%", "____"])
 def test_find_refuses_what_is_no_run(
     store: Store, new: New, name: str, monkeypatch: pytest.MonkeyPatch

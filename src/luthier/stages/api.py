@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.home import default_home
 from luthier.core.progress import Progress, Silence
 from luthier.core.types import Interval
 from luthier.recipe.recipe import Recipe
@@ -50,9 +51,15 @@ class RunResult:
 
 
 def plan(
-    recipe: Given, base_folder: Path | None = None, progress: Progress | None = None
+    recipe: Given,
+    base_folder: Path | None = None,
+    progress: Progress | None = None,
+    home: Path | None = None,
 ) -> PlanResult:
     """What a run would do and cost; nothing is trained and nothing is kept.
+
+    `home` is the folder of the runs (else $LUTHIER_HOME, else `~/.luthier`): what private runs
+    there spent of the same data set counts.
 
     Raises: every error a run would meet before its first update.
     """
@@ -60,7 +67,8 @@ def plan(
 
     loaded, folder = _load(recipe, base_folder)
     with tempfile.TemporaryDirectory() as temporary:
-        return foresee(loaded, folder, Path(temporary), progress or Silence())
+        place = home or default_home()
+        return foresee(loaded, folder, Path(temporary), place, progress or Silence())
 
 
 def run(
@@ -123,7 +131,7 @@ def predict(
     from luthier.stages.predicting import answers
     from luthier.store.store import Store
 
-    record = (store or Store.open()).find(run)
+    record = (store or Store.open()).finished(run)
     return answers(record, rows, progress or Silence())
 
 
@@ -141,7 +149,7 @@ def evaluate(
     from luthier.stages.predicting import measure_file
     from luthier.store.store import Store
 
-    record = (store or Store.open()).find(run)
+    record = (store or Store.open()).finished(run)
     return measure_file(record, data, base_folder or Path.cwd(), progress or Silence())
 
 
@@ -158,7 +166,7 @@ def audit(
     from luthier.store.store import Store
 
     opened = store or Store.open()
-    return audit_stage(opened.find(run), opened, Asked(rows), progress or Silence())
+    return audit_stage(opened.finished(run), opened, Asked(rows), progress or Silence())
 
 
 def audit_bias(
@@ -173,7 +181,7 @@ def audit_bias(
     from luthier.stages.bias.audit import audit_bias as audit_stage
     from luthier.store.store import Store
 
-    record = (store or Store.open()).find(run)
+    record = (store or Store.open()).finished(run)
     return audit_stage(record, Asked(**asked), progress or Silence())
 
 
@@ -201,7 +209,7 @@ def repair(
     opened = store or Store.open()
     tried = tuple(kinds) or ladder(asked.get("labels") is not None)
     wanted = Asked(kinds=tried, limits=Limits(margin=margin), **asked)
-    return repair_stage(opened.find(run), opened, wanted, progress or Silence())
+    return repair_stage(opened.finished(run), opened, wanted, progress or Silence())
 
 
 def attack(
@@ -225,7 +233,7 @@ def attack(
 
     opened = store or Store.open()
     asked = Asked(tuple(attacks or ()), queries, rows, data)
-    return attack_stage(opened.find(run), opened, asked, Path.cwd(), progress or Silence())
+    return attack_stage(opened.finished(run), opened, asked, Path.cwd(), progress or Silence())
 
 
 def certify(
@@ -248,7 +256,7 @@ def certify(
 
     opened = store or Store.open()
     asked = Asked(rows=rows, data=data)
-    return certificate(opened.find(run), asked, draws, Path.cwd(), progress or Silence())
+    return certificate(opened.finished(run), asked, draws, Path.cwd(), progress or Silence())
 
 
 def _load(recipe: Given, base_folder: Path | None) -> tuple[Recipe, Path]:

@@ -122,6 +122,16 @@ class Store(Measures):
             found = self._database.read(lambda c: rows.demand(c, wanted))
         return run_of(found, self._path(found["id"]))
 
+    def finished(self, run: str) -> RunRecord:
+        """As `find`, for what needs a finished run; "last" is the newest that is finished.
+
+        Raises: CheckRun, also for a run that is not finished.
+        """
+        newest = self.list(1, "finished") if run == "last" else []
+        record = newest[0] if newest else self.find(run)
+        record.refuse_unfinished()
+        return record
+
     def list(self, limit: int | None = 50, status: str | None = None) -> list[RunRecord]:
         """The newest `limit` runs (None: all), those with a status when one is given.
 

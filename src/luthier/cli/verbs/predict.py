@@ -56,7 +56,7 @@ def predict(
         from luthier.stages import api
 
         store = settings.open_store()
-        record = store.find(run)
+        record = store.finished(run)
         rows = _rows(asked, Task(record.task))
         answers = api.predict(record.id, rows, store, listener)
         count = _deliver(answers, asked, settings)

@@ -32,7 +32,11 @@ def explain(
     opened = store or Store.open()
     asked["texts"] = tuple(asked.get("texts", ()))
     return explain_stage(
-        opened.find(run), opened, Asked(**asked), base_folder or Path.cwd(), progress or Silence()
+        opened.finished(run),
+        opened,
+        Asked(**asked),
+        base_folder or Path.cwd(),
+        progress or Silence(),
     )
 
 
@@ -52,7 +56,7 @@ def mislabelled(
     from luthier.stages.explaining.mislabelled import mislabelled as list_stage
     from luthier.store.store import Store
 
-    record = (store or Store.open()).find(run)
+    record = (store or Store.open()).finished(run)
     return list_stage(record, rows, out, progress or Silence())
 
 
@@ -74,5 +78,5 @@ def before_after(
     from luthier.stages.explaining.change.before_after import before_after as compare_stage
     from luthier.store.store import Store
 
-    record = (store or Store.open()).find(run)
+    record = (store or Store.open()).finished(run)
     return compare_stage(record, Asked(**asked), base_folder or Path.cwd(), progress or Silence())
