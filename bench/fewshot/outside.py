@@ -43,7 +43,10 @@ def setfit(model_folder: str, task: dict[str, Any], _: Path) -> tuple[np.ndarray
 
 
 def trainer(model_folder: str, task: dict[str, Any], state: Path) -> tuple[np.ndarray, float]:
-    """Full fine-tuning with Trainer's own settings: three epochs, batches of 8, rate 5e-5."""
+    """Full fine-tuning with Trainer's own settings: three epochs, batches of 8, rate 5e-5.
+
+    Only the order is not its own: rows of like length share a batch, for a third of the time.
+    """
     from transformers import (
         AutoModelForSequenceClassification,
         AutoTokenizer,
@@ -78,6 +81,7 @@ def trainer(model_folder: str, task: dict[str, Any], state: Path) -> tuple[np.nd
     arguments = TrainingArguments(
         str(state), report_to="none", logging_strategy="no", save_strategy="no",
         seed=task["seed"], disable_tqdm=True,
+        train_sampling_strategy="group_by_length",
     )  # fmt: skip
     own = Trainer(
         model, arguments, train_dataset=rows, data_collator=DataCollatorWithPadding(tokenizer),

@@ -123,6 +123,23 @@ def test_words_lie_in_order_inside_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<user> you </b>", ["<user>", "you", "</b>"]),
+        ("so:<number>!", ["so", ":", "<number>", "!"]),
+        ("a < b <3", ["a", "<", "b", "<", "3"]),
+        ("($ACME) @bank #rates", ["(", "$ACME", ")", "@bank", "#rates"]),
+        ("up 2.5%, 1,000.5M.", ["up", "2.5%", ",", "1,000.5M", "."]),
+        ("at https://acme.org/a?b=1.", ["at", "https://acme.org/a?b=1", "."]),
+        ("don't well-known", ["don't", "well-known"]),
+        ("今日https://acme.org日", ["今", "日", "https://acme.org", "日"]),
+    ],
+)
+def test_what_belongs_together_is_one_word(text: str, words: list[str]) -> None:
+    assert [text[a:b] for a, b in words_of(text)] == words
+
+
+@pytest.mark.parametrize(
     ("change", "wanted"), [(None, "a film"), ("bad", "a bad film")], ids=["out", "exchanged"]
 )
 def test_words_are_changed_in_place(change: str | None, wanted: str) -> None:

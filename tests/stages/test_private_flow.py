@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,8 +103,29 @@ def test_settings_that_break_the_promise_are_refused(
 def test_a_spent_budget_ends_before_the_first_update(place: Place) -> None:
     section = {"epsilon": 4.0, "batch_size": 16, "dataset_budget": 5.0, "force": True}
     place.run({**PRIVATE, "safety.privacy": section})
+    again = {**PRIVATE, "safety.privacy": section}
     with pytest.raises(FixRecipe, match="dataset_budget"):
-        place.run({**PRIVATE, "safety.privacy": section})
+        place.run(again)
+    with pytest.raises(FixRecipe, match="dataset_budget"):
+        api.plan(place.recipe(again), place.folder, home=place.store.folder)
+
+
+def test_a_plan_says_what_the_data_set_has_spent(place: Place) -> None:
+    section = {"epsilon": 4.0, "batch_size": 16, "dataset_budget": 9.0, "force": True}
+    recipe = place.recipe({**PRIVATE, "safety.privacy": section})
+    ledgers = place.store.folder / "privacy"
+    plan = partial(api.plan, recipe, place.folder, home=place.store.folder)
+    assert any("has spent nothing yet" in note for note in plan().notes)
+    assert not ledgers.exists()
+    place.run({**PRIVATE, "safety.privacy": section})
+    before = [file.read_bytes() for file in sorted(ledgers.glob("*.jsonl*"))]
+    (note,) = (note for note in plan().notes if "1 earlier run spent" in note)
+    found = re.search(r"epsilon ([\d.]+) of .* it will be ([\d.]+);", note)
+    assert found is not None
+    spent, whole = float(found[1]), float(found[2])
+    assert spent == pytest.approx(4.0, abs=0.05) and 4.0 < whole < 8.0
+    # A plan writes nothing.
+    assert [file.read_bytes() for file in sorted(ledgers.glob("*.jsonl*"))] == before
 
 
 class Interrupt(Silence):

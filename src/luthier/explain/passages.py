@@ -16,14 +16,27 @@ from luthier.explain.attribution import Ids, Passage
 
 # Scripts that write no spaces: each sign is a word.
 _SIGNS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_SIGNS}]|[^\W{_SIGNS}]+(?:['’\-][^\W{_SIGNS}]+)*|[^\w\s]+")
+_LETTERS = rf"[^\W{_SIGNS}]+"
+_ADDRESS = r"(?:https?://|www\.)[!-~]*[A-Za-z0-9/]"
+# What stands for something else, `<user>`, or only dresses the text, `<br />`.
+_MARK = r"</?[A-Za-z][^<>\s]*\s*/?>"
+# A number keeps its point and its per cent sign; a name keeps what says that it is one: `$ACME`.
+_JOINED = rf"{_LETTERS}(?:(?:['’\-]|(?<=\d)[.,](?=\d)){_LETTERS})*(?:(?<=\d)%)?"
+_NAMED = rf"[@#$]{_LETTERS}"
+_WORD = re.compile(
+    rf"{_ADDRESS}|{_MARK}|[{_SIGNS}]|[@#$]?{_JOINED}|(?:(?!{_MARK}|{_NAMED})[^\w\s])+"
+)
 
 
 def words_of(text: str) -> list[tuple[int, int]]:
-    """Where each word begins and ends; a run of other signs is a word too.
+    """Where each word begins and ends; a run of other signs is a word too, but not what belongs to
+    an address, a mark, a name or a number.
 
     >>> words_of("don't pay, ok?")
     [(0, 5), (6, 9), (9, 10), (11, 13), (13, 14)]
+    >>> text = "<user> $ACME up 2.5% (see https://acme.org/a?b=1)"
+    >>> [text[start:stop] for start, stop in words_of(text)]
+    ['<user>', '$ACME', 'up', '2.5%', '(', 'see', 'https://acme.org/a?b=1', ')']
     """
     return [found.span() for found in _WORD.finditer(text)]
 

@@ -101,6 +101,18 @@ class Ledger:
             self._check(event, allowance, planning=True)
             self._append(PLAN, event.as_dict())
 
+    def foretold(self, event: Charge, delta: float, allowance: Allowance | None = None) -> float:
+        """Epsilon at `delta` of all that was charged and is held, with `event` planned beside it;
+        nothing is written.
+
+        Raises: FixRecipe when the allowance does not suffice; RepairStore.
+        """
+        with self._alone():
+            self._refresh()
+            if allowance is not None:
+                self._check(event, allowance, planning=True)
+        return total(_owed(self._book.charges, self._book.plans | {event.run: event}), delta)
+
     def close(self, run: str) -> None:
         """Gives back what a run held and was not charged; its charges stay."""
         with self._alone():

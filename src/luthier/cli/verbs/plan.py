@@ -38,7 +38,7 @@ def plan(
         listener.start("load the libraries")
         from luthier.stages import api
 
-        result = api.plan(typed, recipe.resolve().parent, listener)
+        result = api.plan(typed, recipe.resolve().parent, listener, settings.home)
     if settings.json:
         answer(result.as_dict())
         return

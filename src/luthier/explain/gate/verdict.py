@@ -20,7 +20,8 @@ from luthier.explain.subject import Subject
 
 ALIKE = 0.3
 """More agreement than this with a model of shuffled weights, and a method does not read it."""
-VERSION = 2
+VERSION = 3
+"""Of what is kept: 3 since addresses, marks, names and numbers are words as a whole."""
 SHOWN = (AttentionRollout, RawAttention)
 """Pictures of the model, never its explanation."""
 BLOCK = 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,13 @@ from luthier.stages.forecast.rules import (
 from luthier.stages.forecast.sizes import body_of, seconds_per_token
 from luthier.stages.parts.privately import make_private
 from luthier.stages.prepare import Prepared, prepare
-from luthier.stages.safety.outlook import outlook_notes
+from luthier.stages.safety.outlook import outlook_notes, spending_notes
 
 
-def foresee(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress) -> PlanResult:
-    """What a run would do and cost; `folder` is for temporary files.
+def foresee(
+    recipe: Recipe, base_folder: Path, folder: Path, home: Path, progress: Progress
+) -> PlanResult:
+    """What a run would do and cost; `folder` is for temporary files, `home` that of the runs.
 
     Raises: every error a run would meet before its first update.
     """
@@ -44,6 +47,13 @@ def foresee(recipe: Recipe, base_folder: Path, folder: Path, progress: Progress)
     )
     refuse_impossible(recipe, prepared.task)
     recipe = make_private(recipe, prepared)
+    found = _foreseen(recipe, prepared, folder, progress)
+    steps = schedule(found.resolved, found.rows["train"]).steps if found.rows["train"] else 0
+    spending = spending_notes(found.resolved, prepared, steps, home) if steps else ()
+    return replace(found, notes=(*found.notes, *spending))
+
+
+def _foreseen(recipe: Recipe, prepared: Prepared, folder: Path, progress: Progress) -> PlanResult:
     known = _known(recipe, prepared.task)
     if known is not None:
         return _from_files(recipe, prepared, known, progress)

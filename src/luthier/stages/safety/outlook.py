@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from luthier.core.errors import FixData, FixRecipe
 from luthier.privacy.accountant import calibrate
+from luthier.privacy.charge import SAMPLED, Charge
+from luthier.privacy.ledger import Allowance, Ledger, ledger_path
 from luthier.privacy.outlook import LARGEST_EPSILON, MOST_LOST, Outlook, Shape, better, outlook
 from luthier.recipe.recipe import Recipe
 from luthier.recipe.safety.privacy import Privacy
@@ -33,6 +36,36 @@ def outlook_notes(recipe: Recipe, prepared: Prepared, steps: int, numbers: int) 
     if found.low > MOST_LOST and not section.force:
         raise _drowned(section, shape, found)
     return _sentences(section, delta, shape, found)
+
+
+def spending_notes(recipe: Recipe, prepared: Prepared, steps: int, home: Path) -> tuple[str, ...]:
+    """Sentences for a plan of `steps` updates; none without `safety.privacy`, or on a data set that
+    has spent nothing and has no budget. `home` is the folder of the runs.
+
+    Raises: FixRecipe when the budget of the data set does not suffice, as the run would;
+    RepairStore for a ledger that was changed.
+    """
+    section = recipe.safety.privacy if recipe.safety is not None else None
+    if section is None:
+        return ()
+    units = units_in(recipe, prepared)
+    delta = delta_for(section, units)
+    ledger = Ledger.known(ledger_path(home, prepared.fingerprint), prepared.fingerprint)
+    most = section.dataset_budget
+    ends = f"; safety.privacy.dataset_budget allows {most:g}" if most is not None else ""
+    if ledger is None or not (ledger.charges() or ledger.plans()):
+        return (f"privacy: this data set has spent nothing yet{ends}",) if ends else ()
+    rate = recipe.train.batch_size / units
+    wanted = Charge(
+        "this run", SAMPLED, calibrate(section.epsilon, delta, rate, steps), rate, steps
+    )
+    allowance = None if most is None else Allowance(most, delta)
+    before, after = ledger.spent(delta), ledger.foretold(wanted, delta, allowance)
+    runs = len({charge.run for charge in ledger.charges()} | set(ledger.plans()))
+    return (
+        f"privacy: {runs} earlier run{'s' * (runs > 1)} spent epsilon {before:.2f} of this data "
+        f"set at delta {delta:g}; with what others hold and this run it will be {after:.2f}{ends}",
+    )
 
 
 def units_in(recipe: Recipe, prepared: Prepared) -> int:
