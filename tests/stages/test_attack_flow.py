@@ -16,6 +16,7 @@ from luthier.evaluate.interval import Comparison
 from luthier.recipe.safety.adversarial import Adversarial
 from luthier.safety.lexicon import Lexicon
 from luthier.stages import api
+from luthier.stages.forecast.attacks import attacking
 from luthier.stages.safety.attacking import synonyms
 from luthier.stages.safety.attacking.attack import Asked
 from luthier.stages.safety.attacking.checked import Targets
@@ -193,6 +194,22 @@ def _found(**robust: float) -> list[dict[str, Any]]:
         {"attack": name, "accuracy": {"value": 0.9}, "robust_accuracy": {"value": value}}
         for name, value in robust.items()
     ]
+
+
+def test_a_plan_counts_attacks_and_hardening(place: Place) -> None:
+    def beside(**checks: Any) -> float:
+        changes = {f"safety.checks.{name}": value for name, value in checks.items()}
+        recipe = place.recipe(changes).model_copy(update={"task": Task.CLASSIFY})
+        return attacking(recipe, 60.0, 0.01)
+
+    once = beside(attack=True)
+    assert beside(attack=False) == 0.0
+    assert beside(rows=200) == beside(queries=200) == pytest.approx(2 * once)
+    # Hardening trains once more, and attacks before and after that.
+    assert beside(harden=True) == pytest.approx(3 * once + 60.0)
+    longest = {"safety.checks.rows": 100_000}
+    plans = [api.plan(place.recipe(c), place.folder).estimate["seconds"] for c in ({}, longest)]
+    assert plans[1] > 2 * plans[0]
 
 
 def test_what_does_not_go_together_is_refused(place: Place) -> None:

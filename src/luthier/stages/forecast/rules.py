@@ -16,6 +16,7 @@ from luthier.evaluate.measure import primary
 from luthier.models.adapter import Adapter
 from luthier.recipe.model import Full, Lora
 from luthier.recipe.recipe import Recipe
+from luthier.stages.forecast.attacks import attacking
 from luthier.stages.forecast.result import Costs, Path, Schedule
 from luthier.stages.forecast.sharing import Crowd, shard_path
 from luthier.stages.safety.attacking.together import against_attacks
@@ -220,7 +221,9 @@ def costs(
     batch = recipe.train.batch_size
     factor = {"full": 3.0, "none": 1.1}.get(recipe.adapter.kind, 2.6)
     tokens = float(lengths.mean()) * batch * (2 if recipe.task is Task.PREFER else 1)
-    seconds = steps * tokens * per_token * factor + START_S
+    seconds = steps * tokens * per_token * factor
+    forward = float(lengths.mean()) * per_token
+    seconds += attacking(recipe, seconds, forward) + START_S
     whole = isinstance(recipe.adapter, Full) and recipe.adapter.top_layers is None
     per_row = _activation_bytes(body, float(np.quantile(lengths, 0.99)), whole)
     free = psutil.virtual_memory().available
