@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,16 @@ import torch
 
 from luthier.core.progress import Silence
 from luthier.core.types import Task
-from luthier.explain.attribution import Attribution, Question
+from luthier.explain.attribution import Attribution, Passage, Question
 from luthier.explain.attributions.attention import RawAttention
+from luthier.explain.attributions.build import members
 from luthier.explain.attributions.occlusion import Occlusion
 from luthier.explain.gate.faith import measure
 from luthier.explain.gate.sanity import shuffled
 from luthier.explain.gate.verdict import Verdict, decide, judge, settled
 from luthier.explain.passages import passages_of
 from luthier.explain.subject import Subject
+from luthier.stages.explaining.judging import suited
 from tiny import make_bench, sentences
 
 
@@ -88,6 +90,25 @@ def test_the_cheapest_within_one_error_is_chosen(known: tuple[Subject, list[Ques
         for one in found.told["occlusion"]
     ]
     assert decide(found, methods, {"occlusion": 0.0, "twice": 0.0}, 0).chosen == "twice"
+
+
+def test_a_long_text_is_not_read_once_for_each_word(
+    known: tuple[Subject, list[Question]],
+) -> None:
+    subject, questions = known
+    every = members(False)
+    found = measure(subject, questions, every)
+    verdict = replace(decide(found, every, dict.fromkeys(every, 0.0), 0), chosen="occlusion")
+    assert suited(verdict, subject, questions) == ("occlusion", "")
+    words = tuple((2 * i, 2 * i + 1) for i in range(70))
+    long = Question(Passage("a " * 70, np.ones(70, np.int64), words, np.arange(70)))
+    method, why = suited(verdict, subject, [*questions, long])
+    rivals = [n for n in verdict.faith if n not in ("occlusion", "rollout", "attention")]
+    assert method == verdict.best_of(rivals) != "occlusion"
+    assert "70 words 71 times" in why and "--method occlusion" in why
+    # Where nothing else passed, the measured method stays.
+    alone = replace(verdict, failed=dict.fromkeys(rivals, ("failed",)))
+    assert suited(alone, subject, [long]) == ("occlusion", "")
 
 
 def test_a_method_that_ignores_the_weights_fails(known: tuple[Subject, list[Question]]) -> None:

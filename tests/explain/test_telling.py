@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from luthier.explain.attribution import Attribution, Passage
 from luthier.explain.passages import words_of
 from luthier.explain.telling.claims import claims_of, for_level
-from luthier.explain.telling.edits import Edit, smallest_edits
+from luthier.explain.telling.edits import Edit, Search, smallest_edits
 from luthier.explain.telling.reader import Reader, edited
 
 WEIGHTS = {"good": 2.0, "nice": 1.0, "awful": -3.0, "not": -0.5}
@@ -109,6 +109,23 @@ def test_no_edit_where_nothing_turns_it() -> None:
     passage = _passage("a good film")
     assert smallest_edits(_reader(), passage, [0, 2], lambda w: []) == []
     assert smallest_edits(_reader(), _passage("good"), [0], lambda w: []) == []
+
+
+@pytest.mark.parametrize("padding", [0, 500])
+def test_the_longer_a_text_the_fewer_changes_are_tried(padding: int) -> None:
+    passage, reader = _passage("a very good and nice film " + "so " * padding), _reader()
+    order, how = [2, 4, 1, 3, 5, 0], Search()
+    (found, *_) = smallest_edits(reader, passage, order, lambda w: ["awful", *"bcdefg"], how)
+    # The heaviest words are changed first, so what turns the answer is still among the few.
+    assert found.text.split()[:6] == ["a", "very", "awful", "and", "nice", "film"]
+    firm = _passage("good " * (6 + padding))
+    reader = _reader()
+    assert smallest_edits(reader, firm, range(6), lambda w: [*"abcdefg"], how) == []
+    read = sum(len(words_of(text)) for text in reader.asked[1:])
+    assert 0 < read <= how.read
+    if not padding:
+        # A short text has every word of the list tried.
+        assert len(reader.asked) > 6 * 7
 
 
 @given(st.text(max_size=60))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -65,6 +65,11 @@ class Verdict:
             kept["chosen"], kept["passed"], kept["texts"], faith, kept["alike"],
             kept["with_best"], failed,
         )  # fmt: skip
+
+    def best_of(self, names: Iterable[str]) -> str | None:
+        """The one that would have been chosen among these; None where none of them passed."""
+        passing = [name for name in names if name in self.faith and name not in self.failed]
+        return _cheapest(self.faith, passing) if passing else None
 
     def warning(self, method: str) -> str:
         """What has to be said wherever this method's scores are shown; "" when it passed."""
@@ -130,17 +135,23 @@ def decide(
     failed = {name: _failed(faith[name], alike[name]) for name in methods}
     fit = [n for n in methods if not isinstance(methods[n], SHOWN)]
     passing = [n for n in fit if not failed[n]]
-    best = max(passing or fit, key=lambda n: faith[n].overall.value)
-    chosen = best
-    if passing:
-        floor = faith[best].overall.value - faith[best].error
-        near = [n for n in passing if faith[n].overall.value >= floor]
-        chosen = min(near, key=lambda n: faith[n].passes)
+    chosen = _cheapest(faith, passing) if passing else _best(faith, fit)
     agreed = {n: agreement(found.told[n], found.told[chosen]) for n in methods}
     return Verdict(
         chosen, bool(passing), len(found.questions), faith, dict(alike), agreed,
         {n: why for n, why in failed.items() if why},
     )  # fmt: skip
+
+
+def _best(faith: Mapping[str, Faith], names: Iterable[str]) -> str:
+    return max(names, key=lambda n: faith[n].overall.value)
+
+
+def _cheapest(faith: Mapping[str, Faith], names: Sequence[str]) -> str:
+    """The cheapest within one standard error of the best."""
+    best = faith[_best(faith, names)]
+    near = [n for n in names if faith[n].overall.value >= best.overall.value - best.error]
+    return min(near, key=lambda n: faith[n].passes)
 
 
 def _failed(faith: Faith, alike: float) -> tuple[str, ...]:

@@ -27,12 +27,14 @@ class Edit:
 
 @dataclass(frozen=True)
 class Search:
-    """How far is looked: `places` heaviest words, `width` texts kept, `most` changes."""
+    """How far is looked: `places` heaviest words, `words` in place of each, `width` texts kept,
+    `most` changes. All texts tried have `read` tokens at most, so a long text has fewer tried."""
 
     places: int = 8
     width: int = 4
     most: int = 3
     words: int = 6
+    read: int = 40_000
 
 
 def smallest_edits(
@@ -48,10 +50,15 @@ def smallest_edits(
     """
     how = how or Search()
     first = int(reader.chances([passage.text])[0].argmax())
-    options = {w: [None, *near(passage.spelt[w])[: how.words]] for w in order[: how.places]}
+    rounds = min(how.most, len(passage.words) - 1)
+    left = max(how.most * how.places, how.read // len(passage.ids))
+    words = min(how.words, left // (how.most * how.places) - 1)
+    options = {w: [None, *near(passage.spelt[w])[:words]] for w in order[: how.places]}
     beam: list[tuple[Change, ...]] = [()]
-    for _ in range(min(how.most, len(passage.words) - 1)):
-        tried = list(_grown(beam, options))
+    for done in range(rounds):
+        # The best of the texts so far are changed first, and at their heaviest words.
+        tried = list(_grown(beam, options))[: left // (rounds - done)]
+        left -= len(tried)
         if not tried:
             break
         texts = [edited(passage, changes) for changes in tried]

@@ -35,6 +35,7 @@ from luthier.stages.bias.measuring import SENTENCES, answered, probes_of
 from luthier.stages.bias.reading import Reader
 from luthier.stages.bias.show import show_bias
 from luthier.stages.bias.words import sentences_of
+from luthier.stages.explaining.judging import kept_verdict, suited
 from luthier.stages.parts.keeping import Tuned, open_tuned
 from luthier.stages.workshop import pad_id
 from luthier.store.manifest import Manifest
@@ -160,10 +161,8 @@ def _mass(
     passages = passages_of([named[i] for i in chosen], tuned.contract, "the test rows")
     answers = subject.logits([p.ids for p in passages]).argmax(1)
     questions = [Question(p, int(a)) for p, a in zip(passages, answers, strict=True)]
-    gate = folder / "explain" / "gate.json"
-    method = MASS_METHOD
-    if gate.is_file():
-        method = json.loads(gate.read_text(encoding="utf-8"))["chosen"]
+    verdict = kept_verdict(folder, subject.writes)
+    method = suited(verdict, subject, questions)[0] if verdict else MASS_METHOD
     progress.start("weighing words", len(questions), "texts")
     found = member_of(method, subject.writes).explain(subject, questions)
     return mass(passages, found, lexicon, asked.draws, asked.seed) | {"method": method}

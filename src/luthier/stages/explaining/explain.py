@@ -25,7 +25,7 @@ from luthier.models.adapters.folding import folded
 from luthier.stages.explaining.asked import Asked, rows_asked
 from luthier.stages.explaining.classes import asked_of, beside_itself, refuse_classes
 from luthier.stages.explaining.heads import attention_view
-from luthier.stages.explaining.judging import verdict_of
+from luthier.stages.explaining.judging import suited, verdict_of
 from luthier.stages.explaining.rows import add_rows, refuse_rows
 from luthier.stages.explaining.show import page_of
 from luthier.stages.parts.generation import write_answers
@@ -90,22 +90,26 @@ def _explained(
 ) -> dict[str, Any]:
     questions, rows = asks
     verdict, reason = verdict_of(record, tuned, subject, asked.seed, progress)
-    method = asked.method
+    method, instead = asked.method, ""
     if method == "auto":
-        method = verdict.chosen if verdict else unmeasured(subject.writes)
+        method = unmeasured(subject.writes)
+        if verdict:
+            method, instead = suited(verdict, subject, questions)
     progress.start("explaining", len(questions), "texts")
     found = member_of(method, subject.writes).explain(subject, questions)
+    told = []
+    for one, question, row in zip(found, questions, rows, strict=True):
+        told.append(_told(one, question, row, tuned, subject, asked, near))
+        progress.advance(1)
+    said = [line for line in (reason, instead) if line]
     return {
         "run": record.id,
         "task": tuned.task.value,
         "method": method,
         "level": asked.level,
-        "notes": [*([reason] if reason else []), *_warnings(verdict, method, subject)],
+        "notes": [*said, *_warnings(verdict, method, subject)],
         "gate": verdict.as_dict() if verdict else None,
-        "explanations": [
-            _told(one, question, row, tuned, subject, asked, near)
-            for one, question, row in zip(found, questions, rows, strict=True)
-        ],
+        "explanations": told,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from luthier.core.files import write_json
 from luthier.core.progress import Progress
 from luthier.explain.attribution import Question
 from luthier.explain.attributions.build import members
-from luthier.explain.gate.verdict import VERSION, Verdict, judge
+from luthier.explain.attributions.occlusion import Occlusion
+from luthier.explain.gate.verdict import SHOWN, VERSION, Verdict, judge
 from luthier.explain.passages import conversation_of, passages_of
 from luthier.explain.subject import Subject
 from luthier.stages.explaining.asked import GATE_TEXTS, GATE_WORDS, gate_rows
@@ -28,11 +30,10 @@ def verdict_of(
     record: RunRecord, tuned: Tuned, subject: Subject, seed: int, progress: Progress
 ) -> tuple[Verdict | None, str]:
     """The verdict, and why there is none."""
+    kept = kept_verdict(record.path, subject.writes)
+    if kept is not None:
+        return kept, ""
     path = record.path / FILE
-    if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept.get("version") == VERSION and set(kept["faith"]) == set(members(subject.writes)):
-            return Verdict.from_dict(kept), ""
     try:
         rows = gate_rows(record, tuned, seed, progress)
     except LuthierError as error:
@@ -47,6 +48,38 @@ def verdict_of(
     path.parent.mkdir(exist_ok=True)
     write_json(path, found.as_dict())
     return found, ""
+
+
+def kept_verdict(folder: Path, writes: bool) -> Verdict | None:
+    """What was measured on the run of a folder before; None for the measures of another version."""
+    path = folder / FILE
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept.get("version") == VERSION and set(kept["faith"]) == set(members(writes)):
+            return Verdict.from_dict(kept)
+    return None
+
+
+def suited(verdict: Verdict, subject: Subject, questions: Sequence[Question]) -> tuple[str, str]:
+    """The method for these texts, and why it is not the one that was chosen.
+
+    One that reads a text once for each word was measured on texts of at most 60 words; of longer
+    ones it would make hundreds.
+    """
+    known = members(subject.writes)
+    longest = max(len(q.passage.words) for q in questions)
+    if longest <= GATE_WORDS or not isinstance(known[verdict.chosen], Occlusion):
+        return verdict.chosen, ""
+    rivals = [n for n, one in known.items() if not isinstance(one, (Occlusion, *SHOWN))]
+    other = verdict.best_of(rivals)
+    if other is None:
+        return verdict.chosen, ""
+    faith = [verdict.faith[name].overall.value for name in (verdict.chosen, other)]
+    return other, (
+        f"{verdict.chosen!r}, chosen for this model, would read a text of {longest} words "
+        f"{longest + 1} times; {other!r} takes its place (faithfulness {faith[1]:.2f} against "
+        f"{faith[0]:.2f}). --method {verdict.chosen} asks for it all the same."
+    )
 
 
 def _questions(rows: Sequence[Any], tuned: Tuned, subject: Subject) -> list[Question]:
