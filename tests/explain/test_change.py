@@ -87,6 +87,16 @@ def test_only_a_word_that_the_model_leans_on_is_called_a_shortcut() -> None:
     assert "3 rows hold it" in told["why"] and told["label"] == "b"
 
 
+def test_a_word_that_only_stands_beside_words_against_the_label_is_no_shortcut() -> None:
+    # Without another word of its rows the label gains; without "the" nothing happens for sure.
+    dice = np.random.default_rng(5)
+    own = np.linspace(-1, 1, 40) + 0.05
+    the = Removed(own, dice.normal(-1.0, 0.5, 40), np.zeros(40))
+    assert the.apart.mean() > 0.9 and the.word.mean() > 0
+    (found,) = confirmed([_word("the")], [None], [the])
+    assert found.finding.verdict == "found" and found.verdict == "not confirmed"
+
+
 def test_removals_that_do_nothing_confirm_nothing() -> None:
     words = [_word(str(i)) for i in range(20)]
     hits = 0

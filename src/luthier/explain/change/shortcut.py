@@ -16,6 +16,7 @@ from luthier.explain.change.removal import Removed, removable, removed
 from luthier.explain.subject import Subject
 
 MEASURE = "log odds lost without the word, beyond another word of the row"
+OWN = "log odds lost without the word"
 LEAST = 0.1
 """Log odds: a smaller effect is not called a shortcut, however sure it is."""
 MOST_ROWS = 40
@@ -66,29 +67,38 @@ def confirmed(
     before: Sequence[Removed | None],
     after: Sequence[Removed | None],
 ) -> list[Shortcut]:
-    """Each word with its verdict, in order; all removals are corrected together (Holm)."""
-    nothing = np.zeros(0)
-    findings = corrected(
-        [
-            mean_of(MEASURE, one.word, nothing if effect is None else effect.apart)
-            for one, effect in zip(words, after, strict=True)
-        ]
+    """Each word with its verdict, in order; all removals are corrected together (Holm).
+
+    A word has to lower the score by itself too: where the other words of its rows speak against the
+    label, one that does nothing stands apart from them as well.
+    """
+    findings, own = (
+        corrected(
+            [mean_of(name, word.word, values) for word, values in zip(words, each, strict=True)]
+        )
+        for name, each in (
+            (MEASURE, [_NONE if e is None else e.apart for e in after]),
+            (OWN, [_NONE if e is None else e.word for e in after]),
+        )
     )
     return [
         Shortcut(
             one,
             finding,
-            _verdict(finding, new),
+            _verdict(finding, alone),
             None if new is None else float(new.turned.mean()),
             None if new is None else float(new.word.mean()),
             None if old is None else float(old.word.mean()),
         )
-        for one, finding, old, new in zip(words, findings, before, after, strict=True)
+        for one, finding, alone, old, new in zip(words, findings, own, before, after, strict=True)
     ]
 
 
-def _verdict(finding: Finding, effect: Removed | None) -> Verdict:
-    if finding.verdict == "cannot say" or effect is None or finding.low is None:
+_NONE = np.zeros(0)
+
+
+def _verdict(*findings: Finding) -> Verdict:
+    if any(one.verdict == "cannot say" for one in findings):
         return "cannot say"
-    leans = finding.verdict == "found" and finding.low >= LEAST and effect.word.mean() > 0
-    return "shortcut" if leans else "not confirmed"
+    sure = (one.verdict == "found" and (one.low or 0.0) >= LEAST for one in findings)
+    return "shortcut" if all(sure) else "not confirmed"
