@@ -142,6 +142,9 @@ def test_errors_are_explained_with_their_true_label(place: Place) -> None:
     assert 1 <= len(told["explanations"]) <= 2
     for one in told["explanations"]:
         assert one["label"] != next(iter(one["chances"]))
+        lines = (place.folder / one["file"]).read_text(encoding="utf-8").splitlines()
+        assert json.loads(lines[one["row"] - 1])["text"] == one["text"]
+    assert f"{one['file']}, row {one['row']}" in Path(told["page"]).read_text(encoding="utf-8")
     wrong = re.search(r"(\d+) of (\d+) test rows were answered wrongly", " ".join(told["notes"]))
     assert wrong is not None
     count = int(wrong[1])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +46,17 @@ def test_an_answer_names_the_rows_it_was_learned_from(place: Place) -> None:
     assert control["rows"] >= 8 and set(control["against"]) == {"cosine", "datainf", "embedding"}
     page = Path(str(told["page"])).read_text(encoding="utf-8")
     assert "Learned from" in page and "caused" not in page
+    # Each row named can be followed to its whole text, which stands on the page once.
+    links, whole = (
+        Counter(re.findall(r'href="#(.*?)"', page)),
+        re.findall(r'id="(row-\d+)">\s*<p>(.*?)</p>\s*<p class="whole">(.*?)</p>', page),
+    )
+    named = [*rows["for"], *rows["against"], *rows["near"]]
+    assert set(links) == {anchor for anchor, _, _ in whole} and links.total() == len(named)
+    assert sorted(text for _, _, text in whole) == sorted({escape(row["text"]) for row in named})
+    for _, where, text in whole:
+        number = int(re.search(r"row (\d+)", where)[1])  # type: ignore[index]
+        assert escape(json.loads(lines[number - 1])["text"]) == text
     assert is_whole(place.store.find(result.run))
 
 

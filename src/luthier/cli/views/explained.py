@@ -38,7 +38,8 @@ def _show(one: Mapping[str, Any], method: str, level: str) -> None:
     if one["answer"]:
         print(f"  it wrote: {one['answer']}")
     if one["label"]:
-        print(f"  true label: {one['label']}")
+        place = ", ".join(filter(None, (one.get("file"), f"row {one.get('row')}")))
+        print(f"  true label: {one['label']}" + (f" ({place})" if one.get("row") else ""))
     if one.get("against"):
         print(f"  why {one['target']} and not {one['against']}:")
     heavy = sorted(one["words"], key=lambda w: -abs(w["score"]))[:MOST]

@@ -13,7 +13,7 @@ import numpy as np
 from luthier.core.errors import CheckRun, FixData
 from luthier.core.progress import Progress
 from luthier.core.seeds import derive
-from luthier.core.types import Task
+from luthier.core.types import Task, file_of
 from luthier.data.source import open_source
 from luthier.explain.telling.claims import Level
 from luthier.stages.fewshot.choice import as_learnt
@@ -59,8 +59,10 @@ def rows_asked(
     Raises: FixData for a file without rows, a row without its input, or nothing to explain.
     """
     if asked.data is not None:
-        found = [dict(row) for _, row in open_source(asked.data, base_folder).rows()]
-        rows = [_told(row, number, tuned) for number, row in enumerate(found, start=1)]
+        rows = [
+            _told(row, place, tuned) | {"file": file_of(number) or asked.data, "row": int(number)}
+            for place, (number, row) in enumerate(open_source(asked.data, base_folder).rows(), 1)
+        ]
     elif asked.errors:
         rows = _labelled(record, tuned, progress)
     else:
@@ -105,10 +107,14 @@ def _labelled(record: RunRecord, tuned: Tuned, progress: Progress) -> list[dict[
     with tempfile.TemporaryDirectory() as temporary:
         prepared = data_again(record, tuned, Path(temporary), progress)
         numbers = prepared.sealed.open(PURPOSE)
+        places = [prepared.table.source_row(int(i)) for i in numbers]
         return [
-            {"text": str(row["text"]), "label": str(row["label"])}
-            for row in prepared.table.take([int(i) for i in numbers])
-        ]
+            {"text": str(row["text"]), "label": str(row["label"]),
+             "file": file_of(place), "row": int(place)}
+            for row, place in zip(
+                prepared.table.take([int(i) for i in numbers]), places, strict=True
+            )
+        ]  # fmt: skip
 
 
 def gate_rows(record: RunRecord, tuned: Tuned, seed: int, progress: Progress) -> list[Any]:

@@ -191,6 +191,8 @@ def _told(
     told: dict[str, Any] = {
         "text": passage.text,
         "label": row.get("label"),
+        "file": row.get("file"),
+        "row": row.get("row"),
         "answer": row.get("answer"),
         "asked": row["text"],
         "words": _words(one, passage),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from luthier.stages.report_page import html_template
@@ -11,9 +11,22 @@ from luthier.stages.report_page import html_template
 def page_of(told: Mapping[str, Any]) -> str:
     """The page of what `explain` found; every value escaped."""
     parts = [pieces(one) for one in told["explanations"]]
+    named = rows_named(told["explanations"])
     return html_template("explain.html.j2").render(
-        t=told, pairs=list(zip(told["explanations"], parts, strict=True)), gate=told["gate"]
-    )
+        t=told, pairs=list(zip(told["explanations"], parts, strict=True)), gate=told["gate"],
+        named=named, anchors={place: f"row-{n}" for n, place in enumerate(named, start=1)},
+    )  # fmt: skip
+
+
+def rows_named(explanations: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Any]:
+    """The training rows that answers name, each once, by file and row, in order of the file."""
+    found = {
+        (str(row["file"]), int(row["row"])): row
+        for one in explanations
+        for part in ("for", "against", "near")
+        for row in one.get("learned_from", {}).get(part, ())
+    }
+    return {place: found[place] for place in sorted(found)}
 
 
 def pieces(one: Mapping[str, Any]) -> list[dict[str, Any]]:
