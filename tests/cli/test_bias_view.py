@@ -10,13 +10,13 @@ from luthier.cli.bias.view import show_next
 
 
 def _told(verdict: str, **more: Any) -> dict[str, Any]:
-    return {"findings": [{"verdict": verdict}], **more}
+    return {"run": "20261125-7f3a2c", "findings": [{"verdict": verdict}], **more}
 
 
 def test_a_difference_leads_to_a_repair(capsys: pytest.CaptureFixture[str]) -> None:
-    show_next(_told("found", choices={}), "last", ["hate speech", "rude"])
+    show_next(_told("found", choices={}), ["hate speech", "rude"])
     out = capsys.readouterr().out
-    assert "luthier repair last --positive 'hate speech' --positive rude" in out
+    assert "luthier repair 20261125-7f3a2c --positive 'hate speech' --positive rude" in out
     assert "bias.json" in out
 
 
@@ -28,5 +28,5 @@ def test_a_difference_leads_to_a_repair(capsys: pytest.CaptureFixture[str]) -> N
 def test_nothing_to_repair_leads_to_none(
     told: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_next(told, "last", [])
+    show_next(told, [])
     assert "repair" not in capsys.readouterr().out

@@ -14,6 +14,7 @@ from stage_place import Place, write_rows
 from luthier.core.errors import CheckRun, FixData, FixRecipe
 from luthier.core.types import Task
 from luthier.stages import api
+from luthier.stages.bias.words import sentences_of
 from luthier.store.manifest import Manifest
 from luthier.store.store import Store
 from tiny import task_rows
@@ -85,6 +86,9 @@ def test_a_planted_difference_is_found_and_stands_on_the_report(biased: Place) -
     rates = {f["group"]: f["value"] for f in found if f["measure"].startswith("false positive")}
     assert rates["loan"] > 0.2 and rates["card"] < -0.2 and rates["fee"] > 0.2
     assert told["never"] == ["arm", "tiger"]
+    assert f"of {told['rows']} test rows say a word" in told["words"][0]
+    said = " ".join(told["words"])
+    assert "With 'loan' put around test rows, rows are wrongly called 'bad'" in said
     arm = [f for f in told["findings"] if f["group"] == "arm" and "around" not in f["measure"]]
     assert {f["verdict"] for f in arm[:1]} == {"cannot say"}
     page = made.report.read_text(encoding="utf-8")
@@ -159,3 +163,40 @@ def test_a_model_that_writes_is_asked_questions(llama: Path, tmp_path: Path) -> 
     write_rows(file, [row | {"condition": "ambiguous", "context": "the loan " * 400}])
     with pytest.raises(FixData, match=r"the questions, row 1: .*longer"):
         api.audit_bias(made.run, place.store, questions=file)
+
+
+def test_where_no_row_names_a_group_that_is_said_first(bert: Path, tmp_path: Path) -> None:
+    for part, seed in (("train", 1), ("test", 2)):
+        write_rows(tmp_path / f"{part}.jsonl", task_rows(Task.CLASSIFY, 60, seed=seed))
+    place = Place(tmp_path, Store.open(folder=tmp_path / "home"), bert)
+    made = place.run({"data.allow_leakage": True})
+    first, *others = api.audit_bias(made.run, place.store)["words"]
+    assert first.startswith("0 of 60 test rows say a word") and "too few" in first
+    assert not any(line.startswith("Rows that say") for line in others)
+
+
+@pytest.mark.parametrize(
+    ("measure", "grouped", "says"),
+    [
+        ("false positive rate of bad", "words", "Rows that say 'x' are wrongly called 'bad' 12"),
+        ("false negative rate of a, b", "words", "Rows that say 'x' and are 'a, b' are missed 12"),
+        ("false positive rate of bad", "side", "Rows of 'x' are wrongly called 'bad' 12 points"),
+        ("false negative rate of bad, neutral words in sentences", "words",
+         "With 'x' (neutral: it names no group) in made-up sentences, rows that are 'bad' are "
+         "missed 12"),
+        ("false positive rate of bad, held-out words around rows", "words",
+         "With 'x' put around test rows, rows are wrongly called 'bad' 12 points more often than "
+         "with all such words (+3 to +20, 50 rows)."),
+    ],
+)  # fmt: skip
+def test_a_difference_is_told_as_what_it_means(measure: str, grouped: str, says: str) -> None:
+    found = {
+        "group": "x", "measure": measure, "rows": 50, "verdict": "found", "value": 0.12,
+        "low": 0.03, "high": 0.2,
+    }  # fmt: skip
+    probes = {"neutral words in sentences": {}, "held-out words around rows": {}}
+    told = {
+        "task": "classify", "findings": [found], "choices": {"bad": {"probes": probes}},
+        "declared": True, "never": [], "named": 60, "rows": 200, "grouped_by": grouped,
+    }  # fmt: skip
+    assert any(line.startswith(says) for line in sentences_of(told))

@@ -49,6 +49,9 @@ def test_a_repair_that_does_nothing_is_refused_and_says_why(
     (tried,) = told["tried"]
     assert LESS in tried["says"]
     assert "is as it was" in told["words"][0]
+    # A refusal says what came nearest, and what a person can do.
+    assert "'none'" in told["words"][1] and LESS in told["words"][1]
+    assert f"luthier explain {run.run} --mislabelled" in told["words"][2]
     assert _prints(run) == before and len(place.store.list()) == 1
     assert Manifest.verify(run.path) == []
     page = run.report.read_text(encoding="utf-8")

@@ -44,12 +44,12 @@ def show_bias(told: Mapping[str, Any], brief: bool) -> None:
         )
 
 
-def show_next(told: Mapping[str, Any], run: str, positive: Sequence[str]) -> None:
+def show_next(told: Mapping[str, Any], positive: Sequence[str]) -> None:
     """Where it stands, and what may be done about differences of a classifier."""
     print("All of it stands in bias.json and on the report of the run.")
     if "choices" in told and any(f["verdict"] == "found" for f in told["findings"]):
         flags = "".join(f" --positive {shlex.quote(label)}" for label in positive)
-        print(f"Next    luthier repair {run}{flags}")
+        print(f"Next    luthier repair {told['run']}{flags}")
 
 
 def show_repair(told: Mapping[str, Any], brief: bool) -> None:

@@ -74,7 +74,7 @@ def audit(
         from luthier.cli.bias.view import show_bias, show_next
 
         show_bias(told, settings.quiet)
-        show_next(told, run, positive or ())
+        show_next(told, positive or ())
     else:
         from luthier.cli.views.audit import show_audit
 

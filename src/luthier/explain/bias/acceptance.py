@@ -131,10 +131,11 @@ def _less(before: Seen, after: Seen, limits: Limits) -> Condition:
         return Condition(LESS, False, "there was none before")
     with np.errstate(invalid="ignore", divide="ignore"):
         share = interval_of(1 - new / old)
+    ends = (share.low, share.high) if share.value >= 0 else (-share.high, -share.low)
     says = (
-        f"FPED {old[0]:.2f} before, {new[0]:.2f} after: {100 * share.value:.0f} % less "
-        f"({100 * share.low:.0f} to {100 * share.high:.0f} %); at least {100 * limits.less:g} % "
-        "and surely above 0 are asked"
+        f"FPED {old[0]:.2f} before, {new[0]:.2f} after: {100 * abs(share.value):.0f} % "
+        f"{'less' if share.value >= 0 else 'more'} ({100 * ends[0]:.0f} to {100 * ends[1]:.0f} %); "
+        f"at least {100 * limits.less:g} % less, and less for sure, are asked"
     )
     held = bool(share.value >= limits.less and share.low > 0)
     return Condition(LESS, held, says, share.value, share.low, share.high)

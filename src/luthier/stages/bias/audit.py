@@ -124,11 +124,12 @@ def _classifier(
         old = chances[[swap.row for swap in exchanged]]
         told["exchanges"] = flips(exchanged, old, turned, positive, asked.draws, asked.seed)
         by_choice[name] = told
-        findings += [replace(f, measure=f"{f.measure} of {name}") for f in own]
+        findings += [replace(f, measure=_of(name, f.measure)) for f in own]
     return {
         "flagged": {n: [tuned.head.labels.names[i] for i in p] for n, p in flagged.items()},
         "declared": bool(asked.positive),
         "rows": len(rows.texts),
+        "named": sum(bool(mentions(text, lexicon)) for text in rows.texts),
         "grouped_by": asked.column or "words",
         "lexicon": {"file": str(asked.terms or "built-in"), "hash": lexicon.fingerprint},
         "never": _never(rows, lexicon),
@@ -136,6 +137,12 @@ def _classifier(
         "findings": [f.as_dict() for f in corrected(findings)],
         "mass": _mass(record.path, tuned, rows, lexicon, asked, progress),
     }
+
+
+def _of(label: str, measure: str) -> str:
+    """A rate as that of a label: before where its words stand, if it says that."""
+    rate, comma, place = measure.partition(",")
+    return f"{rate} of {label}{comma}{place}"
 
 
 def _sums(told: dict[str, Any], probe: Probe, known: bool) -> dict[str, Any]:

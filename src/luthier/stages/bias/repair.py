@@ -22,6 +22,7 @@ from luthier.stages.bias.asked import choices, prepared_again, rows_at
 from luthier.stages.bias.evidence import Exam, answer, compared
 from luthier.stages.bias.reading import Reader
 from luthier.stages.bias.show import show_repair
+from luthier.stages.bias.words import decision_of
 from luthier.stages.combinations import selection_metric
 from luthier.stages.parts.keeping import Tuned, open_tuned
 from luthier.stages.prepare import Prepared
@@ -141,7 +142,7 @@ def repair(record: RunRecord, store: Store, asked: Asked, progress: Progress) ->
         # What was judged is kept before the run is made, which takes a training more.
         write_json(record.path / FILE, told)
         told["made"] = _made(bench, told)
-    told["words"] = _words(told, record)
+    told["words"] = decision_of(told)
     page = json.loads((record.path / "report.json").read_text(encoding="utf-8"))
     write_json(record.path / FILE, told)
     show_repair(record.path, page, told)
@@ -173,7 +174,8 @@ def _climb(bench: _Bench) -> dict[str, Any]:
     if not any(f.verdict == "found" and f.measure in held for f in before.seen.findings()):
         told["nothing"] = "on the validation rows no difference between held-out words was found"
         return told
-    for kind in asked.kinds:
+    for number, kind in enumerate(asked.kinds, start=1):
+        bench.progress.say(f"repair {kind!r}, {number} of {len(asked.kinds)}")
         recipe = repaired(bench.record, bench.tuned.recipe, bench.rows, kind, asked)
         first = bench.trained(recipe, asked.seed)
         found, _ = compared(exam, before, answer(exam, first, bench.progress), asked.limits)
@@ -201,7 +203,10 @@ def _tried(kind: str, found: Sequence[Condition], failed: Sequence[Condition]) -
     says = "; ".join(f"{c.name}: {c.says}" for c in failed) or "worth the gate"
     if kind == "blind":
         says = "; ".join([BLIND, *(f"{c.name}: {c.says}" for c in found)])
-    return {"kind": kind, "says": says, "conditions": [c.as_dict() for c in found]}
+    names = [c.name for c in failed]
+    return {
+        "kind": kind, "says": says, "failed": names, "conditions": [c.as_dict() for c in found],
+    }  # fmt: skip
 
 
 def _gate(bench: _Bench, kind: str, recipe: Recipe, first: Reader) -> dict[str, Any]:
@@ -268,25 +273,3 @@ def _made(bench: _Bench, told: Mapping[str, Any]) -> str:
     made = begin(recipe, Path(record.facts["base_folder"]), bench.store, bench.progress)
     bench.store.set_facts(made.run, {"parent": record.id, "repair": told["kind"]})
     return made.run
-
-
-def _words(told: Mapping[str, Any], record: RunRecord) -> list[str]:
-    if "nothing" in told:
-        return [f"Nothing was repaired: {told['nothing']}."]
-    if told["accepted"]:
-        return [
-            f"The repair {told['kind']!r} was accepted: every condition held for {SEEDS} seeds on "
-            f"the test rows. It is run {told['made']}; run {record.id} is as it was."
-        ]
-    if not told["conditions"]:
-        if all(one["kind"] == "blind" for one in told["tried"]):
-            return [f"Only a control was tried, which is not taken. Run {record.id} is as it was."]
-        return [
-            "No repair was worth the gate: each failed on the validation rows already. Run "
-            f"{record.id} is as it was."
-        ]
-    failed = [c for c in told["conditions"] if not c["held"]]
-    return [
-        f"The repair {told['kind']!r} was refused; run {record.id} is as it was.",
-        *(f"Not met: {c['name']}: {c['says']}." for c in failed),
-    ]

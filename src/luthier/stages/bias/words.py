@@ -1,9 +1,13 @@
-"""What an audit found, in sentences."""
+"""What an audit found, and what a repair decided, in sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from luthier.explain.bias.finding import FEWEST
+from luthier.explain.bias.rates import FALSE_POSITIVE
+from luthier.stages.bias.measuring import NEUTRAL, SENTENCES
 
 MOST = 8
 
@@ -19,15 +23,18 @@ def sentences_of(told: Mapping[str, Any]) -> list[str]:
     clear = [f for f in told["findings"] if f["verdict"] == "not found"]
     silent = [f for f in told["findings"] if f["verdict"] == "cannot say"]
     heavy = sorted(found, key=lambda f: (-abs(f["value"]), f["group"]))
-    lines = [_finding(f) for f in heavy[:MOST]]
+    places = {place for one in told["choices"].values() for place in one["probes"]}
+    words = told["grouped_by"] == "words"
+    lines = _named(told, places) if words else []
+    lines += [_finding(f, places, words) for f in heavy[:MOST]]
     if len(heavy) > MOST:
         lines.append(f"{len(heavy) - MOST} more differences were found; bias.json lists them.")
     if not found:
         lines.append("No difference between groups was found.")
     if told.get("declared") is False and len(told["choices"]) > 1:
         lines.append(
-            "Each label was taken in turn as the one that flags a text: a rate 'of' a label counts "
-            "the rows answered with it as flagged. --positive LABEL names what is harmful."
+            "Each label was taken in turn as the one that flags a text. --positive LABEL names "
+            "what is harmful."
         )
     if clear:
         least = max(f["certifiable"] for f in clear)
@@ -47,13 +54,82 @@ def sentences_of(told: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _finding(one: Mapping[str, Any]) -> str:
-    side = "higher" if one["value"] > 0 else "lower"
+def decision_of(told: Mapping[str, Any]) -> list[str]:
+    """What a repair came to, which conditions were not met, and what may still be done."""
+    run, kept = told["run"], f"Run {told['run']} is as it was."
+    if "nothing" in told:
+        return [f"Nothing was repaired: {told['nothing']}. {kept}", _by_hand(run)]
+    if told["accepted"]:
+        return [
+            f"The repair {told['kind']!r} was accepted: every condition held for "
+            f"{len(told['seeds'])} seeds on the test rows. It is run {told['made']}; run {run} is "
+            "as it was."
+        ]
+    if told["conditions"]:
+        failed = [c for c in told["conditions"] if not c["held"]]
+        return [
+            f"The repair {told['kind']!r} was refused; run {run} is as it was.",
+            *(f"Not met: {c['name']}: {c['says']}." for c in failed),
+            _by_hand(run),
+        ]
+    if all(one["kind"] == "blind" for one in told["tried"]):
+        return [f"Only a control was tried, which is not taken. {kept}"]
+    near = min(told["tried"], key=lambda one: len(one["failed"]))
+    return [
+        f"No repair was worth the gate: each failed on the validation rows already. {kept}",
+        f"Nearest came {near['kind']!r}, which failed on {' and '.join(near['failed'])}.",
+        _by_hand(run),
+    ]
+
+
+def _by_hand(run: str) -> str:
     return (
-        f"{one['group']!r}: the {one['measure']} is {100 * abs(one['value']):.0f} points {side} "
-        f"than for everybody ({100 * one['low']:+.0f} to {100 * one['high']:+.0f}, "
-        f"{one['rows']} rows)."
+        "What may still help: training rows about the groups that are told apart; validation and "
+        "test rows enough to be sure of a smaller difference; or right labels, from luthier "
+        f"explain {run} --mislabelled --out doubtful.jsonl and luthier label {run} --pool "
+        f"doubtful.jsonl, learnt with luthier repair {run} --labels FILE."
     )
+
+
+def _named(told: Mapping[str, Any], places: Collection[str]) -> list[str]:
+    """How much of what follows rests on the test rows as they are."""
+    says = f"{told['named']} of {told['rows']} test rows say a word that names a group of people"
+    own = [f for f in told["findings"] if _parted(f, places)[1] == ""]
+    if any(f["verdict"] != "cannot say" for f in own):
+        return [f"{says}."]
+    return [
+        f"{says}. That is too few to compare groups in the rows as they are: one word needs "
+        f"{FEWEST} rows of a kind. What follows is about words put around rows that name no group, "
+        "and about made-up sentences. Where your texts do name people, test on rows that show it, "
+        "or compare the values of a column with --column."
+    ]
+
+
+def _finding(one: Mapping[str, Any], places: Collection[str], words: bool) -> str:
+    """One difference, as what it means for a text."""
+    kind, place = _parted(one, places)
+    rate, _, label = kind.partition(" of ")
+    group, flags = f"{one['group']!r}", rate == FALSE_POSITIVE
+    ends = (
+        f"{100 * abs(one['value']):.0f} points {'more' if one['value'] > 0 else 'less'} often than "
+        f"{'with all such words' if place else 'all rows'} ({100 * one['low']:+.0f} to "
+        f"{100 * one['high']:+.0f}, {one['rows']} rows)."
+    )
+    if not place:
+        who = f"Rows that say {group}" if words else f"Rows of {group}"
+        if flags:
+            return f"{who} are wrongly called {label!r} {ends}"
+        return f"{who} and are {label!r} are missed {ends}"
+    neutral = " (neutral: it names no group)" if place.startswith(NEUTRAL) else ""
+    where = "in made-up sentences" if place.endswith(SENTENCES) else "put around test rows"
+    what = f"rows are wrongly called {label!r}" if flags else f"rows that are {label!r} are missed"
+    return f"With {group}{neutral} {where}, {what} {ends}"
+
+
+def _parted(one: Mapping[str, Any], places: Collection[str]) -> tuple[str, str]:
+    """The rate of a finding with its label, and where its words stand; "" for rows as they are."""
+    kind, _, place = one["measure"].rpartition(", ")
+    return (kind, place) if place in places else (one["measure"], "")
 
 
 def _questions(told: Mapping[str, Any]) -> list[str]:
