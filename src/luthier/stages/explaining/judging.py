@@ -13,6 +13,7 @@ from luthier.core.errors import LuthierError
 from luthier.core.files import write_json
 from luthier.core.progress import Progress
 from luthier.explain.attribution import Question
+from luthier.explain.attributions.ablation import AblationRegression
 from luthier.explain.attributions.build import members
 from luthier.explain.attributions.occlusion import Occlusion
 from luthier.explain.gate.verdict import SHOWN, VERSION, Verdict, judge
@@ -63,22 +64,26 @@ def kept_verdict(folder: Path, writes: bool) -> Verdict | None:
 def suited(verdict: Verdict, subject: Subject, questions: Sequence[Question]) -> tuple[str, str]:
     """The method for these texts, and why it is not the one that was chosen.
 
-    One that reads a text once for each word was measured on texts of at most 60 words; of longer
-    ones it would make hundreds.
+    Methods are measured on texts of at most 60 words. On longer ones, one that reads a text once
+    for each word would take hundreds of passes, and draws of hidden words become fewer than the
+    words they are to tell apart; slopes take as many passes as before.
     """
     known = members(subject.writes)
     longest = max(len(q.passage.words) for q in questions)
-    if longest <= GATE_WORDS or not isinstance(known[verdict.chosen], Occlusion):
+    by_hiding = Occlusion, AblationRegression
+    if longest <= GATE_WORDS or subject.writes or not isinstance(known[verdict.chosen], by_hiding):
         return verdict.chosen, ""
-    rivals = [n for n, one in known.items() if not isinstance(one, (Occlusion, *SHOWN))]
-    other = verdict.best_of(rivals)
+    other = verdict.best_of(
+        name for name, one in known.items() if not isinstance(one, (*by_hiding, *SHOWN))
+    )
     if other is None:
         return verdict.chosen, ""
-    faith = [verdict.faith[name].overall.value for name in (verdict.chosen, other)]
+    faith = [verdict.faith[name].overall.value for name in (other, verdict.chosen)]
     return other, (
-        f"{verdict.chosen!r}, chosen for this model, would read a text of {longest} words "
-        f"{longest + 1} times; {other!r} takes its place (faithfulness {faith[1]:.2f} against "
-        f"{faith[0]:.2f}). --method {verdict.chosen} asks for it all the same."
+        f"{verdict.chosen!r} was chosen for this model on texts of at most {GATE_WORDS} words and "
+        f"is slow or blurred on one of {longest}; {other!r} takes its place (faithfulness "
+        f"{faith[0]:.2f} against {faith[1]:.2f} on the short ones). --method {verdict.chosen} asks "
+        "for it all the same."
     )
 
 
