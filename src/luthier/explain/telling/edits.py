@@ -34,7 +34,7 @@ class Search:
     width: int = 4
     most: int = 3
     words: int = 6
-    read: int = 40_000
+    read: int = 25_000
 
 
 def smallest_edits(
