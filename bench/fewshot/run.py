@@ -38,7 +38,8 @@ from luthier.fewshot.rung import Asked, Known  # noqa: E402
 from luthier.fewshot.rungs.family import FROZEN  # noqa: E402
 
 WORK = HERE / "work"
-KEPT = {name: Cells(HERE / "cells" / f"{name}.jsonl") for name in ("ladder", "tuned", "elsewhere")}
+KINDS = ("ladder", "tuned", "elsewhere", "earlier")
+KEPT = {name: Cells(HERE / "cells" / f"{name}.jsonl") for name in KINDS}
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10 %")
 DRAWS = {"0": 1, "16": 2, "32": 1, "64": 1, "10 %": 1}
 POOL, MOST, HEAVY, LIGHT = 1000, 1000, 20_000, 2000

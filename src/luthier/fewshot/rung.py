@@ -55,6 +55,14 @@ class Tuned(Protocol):
         """The same texts with its vectors."""
 
 
+class Earlier(Tuned, Protocol):
+    """An encoder as an earlier run left it, tuned to rows of another task."""
+
+    @property
+    def name(self) -> str:
+        """The run's."""
+
+
 class Encoder(Protocol):
     """The encoder that made the vectors, where it may be tuned."""
 
@@ -75,7 +83,8 @@ class Known:
     None. `prior` (C,) are the shares of classes where the model will be used, if they are known.
     `encoder` is None where the encoder has to stay as it is. `taught` (N,) are rows whose label no
     person gave: they are learnt from and never held out. `blank` are texts that say nothing, read
-    by a base that writes; None for others.
+    by a base that writes; None for others. `earlier` are encoders of the same base that other
+    tasks left.
 
     Raises: CheckRun when shapes do not agree.
     """
@@ -92,6 +101,7 @@ class Known:
     encoder: Encoder | None = None
     taught: NDArray[np.bool_] | None = None
     blank: Asked | None = None
+    earlier: tuple[Earlier, ...] = ()
 
     def __post_init__(self) -> None:
         count, classes = len(self.rows), len(self.labels)

@@ -27,6 +27,8 @@ class Fewshot(Section):
     """Rungs that may be taken, by name; left out, all."""
     minutes: float = Field(5.0, ge=0)
     """Longest that tuning the encoder may take, as expected beforehand; 0 leaves it as it is."""
+    earlier: bool = True
+    """Try the encoders that earlier runs of the store tuned on other data."""
     risk: float = Field(0.1, gt=0, lt=1)
     """Largest share of wrong answers above the score from which an answer may be trusted."""
     target: float | None = Field(None, gt=0, lt=1)

@@ -100,7 +100,7 @@ def _work(
             _begin(record, shop, store)
         with memory_advice(shop, "training"):
             if shop.recipe.fewshot.enabled == "on":
-                shop, trained = take_ladder(shop, base_folder, progress, resume)
+                shop, trained = take_ladder(shop, base_folder, store, progress, resume)
                 keep_recipe(folder, shop)
             elif shop.recipe.tune is not None:
                 shop, trained = _search(record, shop, store, progress)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from luthier.fewshot.rung import Rung
 from luthier.fewshot.rungs.blends import Mixed, Stacked, three
+from luthier.fewshot.rungs.earlier import EarlierStack
 from luthier.fewshot.rungs.lexical import LexicalRung
 from luthier.fewshot.rungs.linear import Described, LinearProbe
 from luthier.fewshot.rungs.pooled import self_trained
@@ -30,7 +31,7 @@ FROZEN: tuple[Rung, ...] = (
 def ladder(seconds: float = SECONDS, names: Sequence[str] = ()) -> tuple[Rung, ...]:
     """Rungs by name, all without names, from simple to costly; the encoder is tuned where that is
     expected to take at most so many seconds."""
-    found = (*FROZEN, TunedStack(seconds=seconds))
+    found = (*FROZEN, EarlierStack(), TunedStack(seconds=seconds))
     return tuple(rung for rung in found if not names or rung.name in names)
 
 

@@ -73,13 +73,18 @@ class Through:
         if refused := self.refusal(known):
             raise FixData("labels to learn from", refused)
         encoder = known.tuned()
-        own = replace(
-            known,
-            rows=encoder.read(known.rows),
-            described=encoder.read(known.described),
-            pool=encoder.read(_some(known)),
-        )
-        return Seen(self.inner.fit(own), encoder)
+        return Seen(self.inner.fit(read_by(encoder, known)), encoder)
+
+
+def read_by(encoder: Tuned, known: Known) -> Known:
+    """What is known, with the vectors of another encoder; of the pool no more than its middle
+    takes."""
+    return replace(
+        known,
+        rows=encoder.read(known.rows),
+        described=encoder.read(known.described),
+        pool=encoder.read(_some(known)),
+    )
 
 
 def _some(known: Known) -> Asked:

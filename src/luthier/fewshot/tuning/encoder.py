@@ -104,7 +104,9 @@ class Tunable:
             return asked
         with self.attached(0) as network:
             fill_in(network, weights)
-            return replace(asked, vectors=self._vectors(network, asked))
+            states = self._states(network, asked)
+            found = vectors_of(network, asked, self.base, self.pad_id, states)
+            return replace(asked, vectors=found)
 
     @contextmanager
     def attached(self, seed: int) -> Iterator[Network]:
@@ -134,21 +136,6 @@ class Tunable:
     def _cuts(self) -> bool:
         whole = self._layers == find_stack(self.base.network).layers
         return not whole and can_cut(self.base.network) is None
-
-    def _vectors(self, network: Network, asked: Asked) -> FloatArray:
-        assert asked.tokens is not None
-        count = len(asked)
-        encoded = labelled(
-            Ragged.pack(asked.tokens, "int32"), np.zeros(count, np.int64), np.ones(count)
-        )
-        hidden, plan = self._states(network, asked), BatchPlan(BATCH, 0, self.pad_id)
-        network.mode(False, False)
-        found = np.zeros((count, self.base.width))
-        with torch.no_grad():
-            for part in sequential(encoded, np.arange(count), plan):
-                batch = collate(encoded, part, plan, hidden).to(self.base.spec.device)
-                found[part] = network.pooled(batch).float().cpu().numpy()
-        return found
 
     def _states(self, network: Network, asked: Asked) -> Ragged | None:
         """What enters the tuned layers for each text; None where it is not kept."""
@@ -206,6 +193,26 @@ class Moved:
         found = self.encoder.read(asked, self.weights)
         self._last = [*self._last[-3:], (asked, found)]
         return found
+
+
+def vectors_of(
+    network: Network, asked: Asked, base: Base, pad_id: int, hidden: Ragged | None = None
+) -> FloatArray:
+    """Pooled vectors (N, D) of texts by their tokens; `hidden` is what enters the layers above a
+    cut, where the network has one."""
+    assert asked.tokens is not None
+    count = len(asked)
+    encoded = labelled(
+        Ragged.pack(asked.tokens, "int32"), np.zeros(count, np.int64), np.ones(count)
+    )
+    plan = BatchPlan(BATCH, 0, pad_id)
+    network.mode(False, False)
+    found = np.zeros((count, base.width))
+    with torch.no_grad():
+        for part in sequential(encoded, np.arange(count), plan):
+            batch = collate(encoded, part, plan, hidden).to(base.spec.device)
+            found[part] = network.pooled(batch).float().cpu().numpy()
+    return found
 
 
 def fill_in(network: Network, weights: dict[str, Tensor]) -> None:

@@ -21,11 +21,13 @@ from luthier.fewshot.choosing.choose import Choice, choose
 from luthier.fewshot.head import LadderHead, words_of
 from luthier.fewshot.keeping import bare
 from luthier.fewshot.rung import Asked, Known
+from luthier.fewshot.rungs.earlier import EarlierStack
 from luthier.fewshot.rungs.family import ladder
 from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.fewshot.rungs.zero import ZeroShot
 from luthier.fewshot.wording import BLANKS
 from luthier.stages.combinations import selection_metric
+from luthier.stages.fewshot.earlier import earlier_of, put_earlier
 from luthier.stages.fewshot.outlook import foretold, wanted
 from luthier.stages.fewshot.pool import Pool, read_pool
 from luthier.stages.fewshot.tuning import put_tuned, tunable
@@ -33,6 +35,7 @@ from luthier.stages.fewshot.worded import wording_of
 from luthier.stages.parts.answers import Exam, features
 from luthier.stages.training import Trained, descent
 from luthier.stages.workshop import Workshop
+from luthier.store.store import Store
 from luthier.train.state import TrainingState
 
 NO_ROWS = np.zeros(0, np.int64)
@@ -40,8 +43,9 @@ BASE = "untouched model, label names"
 """The first of the models that a classifier is compared with."""
 
 
-def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
-    """Chooses a rung for the labelled rows and puts its classifier into the workshop.
+def climb(shop: Workshop, base_folder: Path, store: Store, progress: Progress) -> Trained:
+    """Chooses a rung for the labelled rows and puts its classifier into the workshop; encoders that
+    earlier runs of `store` left may be taken.
 
     Rows kept for validation are learnt from as well: rows held out in turn take their place.
 
@@ -50,18 +54,24 @@ def climb(shop: Workshop, base_folder: Path, progress: Progress) -> Trained:
     pool = read_pool(shop.recipe, shop.prepared, base_folder)
     for note in pool.notes:
         progress.say(note)
-    known = known_of(shop, pool, progress)
+    earlier, left_out = earlier_of(shop, store, progress)
+    known = replace(known_of(shop, pool, progress), earlier=earlier)
     metric = selection_metric(shop.task, shop.recipe.evaluate.metric)
     section = shop.recipe.fewshot
     rungs = ladder(60 * section.minutes, section.rungs)
     choice = choose(known, rungs, metric, progress, section.risk)
     progress.say(f"few labels: the rung {choice.rung!r} was chosen; the report says why")
     held_out = held(shop, known, choice)
+    taken: dict[str, Any] = {}
     if choice.rung == TunedStack().name:
         put_tuned(shop, known)
+    if choice.rung == EarlierStack().name:
+        taken = put_earlier(shop, known)
+        progress.say(f"few labels: the encoder is that of run {taken['run']}")
     trained = Trained(still(shop), metric, _score(choice), 0, _probe(known))
     shop.network.output = None
-    trained.ladder, trained.held = told(choice, pool), held_out
+    trained.ladder, trained.held = told(choice, pool, left_out), held_out
+    trained.ladder["earlier"] = taken or None
     trained.ladder["outlook"] = foretold(known, choice, section.target, progress)
     trained.ladder["next"] = wanted(known, choice, pool.texts)
     unlabelled = None if len(known.rows) else shop.recipe.data.train
@@ -140,9 +150,10 @@ def read_rows(shop: Workshop, encoded: Encoded, examples: NDArray[np.int64]) -> 
     return Asked(words, vectors, tokens, said)
 
 
-def told(choice: Choice, pool: Pool) -> dict[str, Any]:
+def told(choice: Choice, pool: Pool, notes: Sequence[str] = ()) -> dict[str, Any]:
     """What the run's folder keeps of the choice, ready for JSON."""
-    return replace(choice, notes=(*choice.notes, *pool.notes)).as_dict() | {"pool": len(pool.texts)}
+    noted = replace(choice, notes=(*choice.notes, *pool.notes, *notes))
+    return noted.as_dict() | {"pool": len(pool.texts)}
 
 
 def held(shop: Workshop, known: Known, choice: Choice) -> dict[str, Predictions]:

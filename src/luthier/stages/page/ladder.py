@@ -23,6 +23,7 @@ WHAT = {
     "self-trained": "stacked, which also learns from texts without labels",
     "worded": "how likely the model finds each class's name after the text",
     "channel": "how likely the model finds the text after each class's name",
+    "earlier": "the encoder as an earlier run of the store left it, and stacked on top of it",
     "tuned": "the encoder itself tuned to the rows, and stacked on top of it",
 }
 
@@ -165,6 +166,10 @@ def _sentences(told: Mapping[str, Any]) -> list[str]:
         f"labelled rows of {classes} classes ({told['per_class']:g} per class in the median) and "
         f"{told['pool']} texts without labels."
     ]
+    if past := told.get("earlier"):
+        others = ", ".join(name for name in past["tried"] if name != past["run"])
+        nearer = f", nearer to these labels than {others}" if others else ""
+        said.append(f"Its encoder is the one that run {past['run']} left{nearer}.")
     bare = [name for name, count in told["counts"].items() if not count]
     if bare and told["rows"]:
         shown = ", ".join(bare[:8]) + (f" and {len(bare) - 8} more" if len(bare) > 8 else "")

@@ -23,6 +23,7 @@ from luthier.stages.fewshot.climb import climb, still
 from luthier.stages.training import Trained
 from luthier.stages.workshop import Workshop
 from luthier.stages.writing.trial import Trial, own_shop, shown_rows, trained_by
+from luthier.store.store import Store
 
 FILE = "ladder.json"
 FEWEST = 8
@@ -30,12 +31,12 @@ FEWEST = 8
 
 
 def take_ladder(
-    shop: Workshop, base_folder: Path, progress: Progress, resume: bool
+    shop: Workshop, base_folder: Path, store: Store, progress: Progress, resume: bool
 ) -> tuple[Workshop, Trained]:
     """The ladder of the task: rungs that classify, or ways of writing."""
     if shop.task is Task.INSTRUCT:
         return climb_writing(shop, progress, resume)
-    return shop, climb(shop, base_folder, progress)
+    return shop, climb(shop, base_folder, store, progress)
 
 
 def climb_writing(

@@ -1,0 +1,111 @@
+"""The encoder as an earlier run left it, and the head made anew on its vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from luthier.core.errors import FixData
+from luthier.evaluate.predictions import FloatArray, IntArray
+from luthier.fewshot.folds import Cut, cut_of
+from luthier.fewshot.forms.blend import Blend
+from luthier.fewshot.forms.centred import around
+from luthier.fewshot.rung import Earlier, Known, Rung
+from luthier.fewshot.rungs.blends import Stacked
+from luthier.fewshot.rungs.lexical import LexicalRung
+from luthier.fewshot.rungs.linear import Described
+from luthier.fewshot.rungs.tuned import Seen, read_by
+from luthier.fewshot.rungs.zero import ZeroShot
+
+RANKED = 600
+"""Labelled rows by which earlier encoders are ranked; of more the first of a fixed order."""
+
+
+@dataclass(frozen=True)
+class ByEarlier:
+    """A rung on the vectors of the earlier encoder that fits the labels best."""
+
+    inner: Rung
+    order: int = 8
+
+    @property
+    def name(self) -> str:
+        """The rung's, marked."""
+        return f"{self.inner.name}, earlier"
+
+    def refusal(self, known: Known) -> str:
+        """No earlier encoder, or what is in the way of the rung."""
+        if not known.earlier:
+            return "no earlier run of the store tuned this base on other data"
+        return self.inner.refusal(known)
+
+    def fit(self, known: Known) -> Seen:
+        """The rung, fitted to the vectors of `nearest`."""
+        if refused := self.refusal(known):
+            raise FixData("labels to learn from", refused)
+        encoder = nearest(known)
+        return Seen(self.inner.fit(read_by(encoder, known)), encoder)
+
+
+def _members() -> tuple[Rung, ...]:
+    return (ByEarlier(ZeroShot()), ByEarlier(Described()), LexicalRung())
+
+
+@dataclass(frozen=True)
+class EarlierStack:
+    """The stacked blend on the encoder of an earlier run, which no label of this task moved.
+
+    In each fold the earlier encoders are ranked without the rows that are held out, so trying
+    many of them flatters none.
+    """
+
+    name: str = "earlier"
+    order: int = 8
+    inner: Stacked = field(default_factory=lambda: Stacked("earlier", 8, _members()))
+
+    def refusal(self, known: Known) -> str:
+        """An earlier encoder is needed, and labels to rank by."""
+        if not len(known.rows):
+            return "without labels nothing tells which earlier run is near"
+        return self.inner.refusal(known)
+
+    def cut(self, known: Known) -> Cut:
+        """The rows cut once: it is weighed alone against the rung held so far."""
+        return cut_of(known)
+
+    def fit(self, known: Known) -> Blend:
+        """Members on the earlier encoder's vectors; powers from the folds of `cut`."""
+        if refused := self.refusal(known):
+            raise FixData("labels to learn from", refused)
+        return self.inner.joined(known, self.cut(known))
+
+    def held_out(self, cut: Cut) -> FloatArray:
+        """Chances of the rows held out (M, C), ranked and learnt without them."""
+        return self.inner.held_out(cut)
+
+
+def nearest(known: Known) -> Earlier:
+    """Of the earlier encoders that on whose vectors the labels are told best, found once."""
+    if "nearest" not in known.__dict__:
+        places = np.random.default_rng(known.seed).permutation(len(known.rows))[:RANKED]
+        rows, truth = known.rows.take(places), known.truth[places]
+        found = {e.name: left_out_error(e.read(rows).vectors, truth) for e in known.earlier}
+        known.__dict__["nearest"] = min(known.earlier, key=lambda e: (found[e.name], e.name))
+    best: Earlier = known.__dict__["nearest"]
+    return best
+
+
+def left_out_error(vectors: FloatArray, truth: IntArray) -> float:
+    """Mean squared error of one-hot classes (N,) by ridge regression on vectors (N, D), each row
+    answered without itself; in closed form, so it costs one inverse.
+
+    Source: Allen, The Relationship between Variable Selection and Data Augmentation and a Method
+    for Prediction, 1974 (PRESS).
+    """
+    level = around(vectors.mean(axis=0), vectors)
+    wanted = np.eye(int(truth.max()) + 1)[truth]
+    wanted = wanted - wanted.mean(axis=0)
+    inverse = np.linalg.inv(level @ level.T + np.eye(len(level)))
+    left_out = (inverse @ wanted) / np.diag(inverse)[:, None]
+    return float((left_out**2).sum(axis=1).mean())
