@@ -38,7 +38,7 @@ from luthier.fewshot.rung import Asked, Known  # noqa: E402
 from luthier.fewshot.rungs.family import FROZEN  # noqa: E402
 
 WORK = HERE / "work"
-KINDS = ("ladder", "tuned", "elsewhere", "earlier")
+KINDS = ("ladder", "tuned", "elsewhere", "earlier", "reptile")
 KEPT = {name: Cells(HERE / "cells" / f"{name}.jsonl") for name in KINDS}
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10 %")
 DRAWS = {"0": 1, "16": 2, "32": 1, "64": 1, "10 %": 1}

@@ -52,6 +52,7 @@ class Tunable:
 
     base: Base
     pad_id: int
+    passes: int = PASSES
     adapter: LowRank = field(init=False)
     _kept: dict[bytes, NDArray[np.float32]] = field(default_factory=dict)
     _bytes: int = 0
@@ -70,7 +71,7 @@ class Tunable:
         inner = inner or 4 * self.base.width
         layer = 4 * width * width + 2 * width * inner
         # Forward, and back through the same products; the updates themselves are small.
-        work = 4.0 * layer * self._layers * longest.mean() * _epochs(len(rows)) * len(rows)
+        work = 4.0 * layer * self._layers * longest.mean() * self._epochs(len(rows)) * len(rows)
         return float(work / SPEED["cuda" if self.base.spec.device != "cpu" else "cpu"])
 
     def tune(self, known: Known) -> Tuned:
@@ -84,7 +85,7 @@ class Tunable:
         with self.attached(known.seed) as network:
             encoded = labelled(Ragged.pack(rows.tokens, "int32"), truth, counts)
             batches = ClassBatches(encoded, plan, self._states(network, rows))
-            steps = _epochs(len(rows)) * batches.steps_per_epoch
+            steps = self._epochs(len(rows)) * batches.steps_per_epoch
             centre = known.centre
             network.output = _directions(around(centre, rows.vectors), truth, counts, classes)
             network.output.to(self.base.spec.device)
@@ -127,6 +128,9 @@ class Tunable:
         if self._cuts:
             network.cut_below(stack.layers - self._layers)
         return network
+
+    def _epochs(self, rows: int) -> int:
+        return max(FEWEST, min(MOST, round(self.passes / rows)))
 
     @property
     def _layers(self) -> int:
@@ -221,10 +225,6 @@ def fill_in(network: Network, weights: dict[str, Tensor]) -> None:
     with torch.no_grad():
         for name, values in weights.items():
             mine[name].copy_(values)
-
-
-def _epochs(rows: int) -> int:
-    return max(FEWEST, min(MOST, round(PASSES / rows)))
 
 
 def _both(known: Known) -> Asked:
