@@ -2,16 +2,16 @@
 
     python bench/fewshot/reptile.py [--episodes 40]
 
-Low-rank updates are learnt over episodes of sets of other trades (Nichol et al. 2018, Reptile: a few
-updates on 8 rows per class, then a step towards where they led), and the rung `tuned` is made on
-the target from there and from nothing.
+Low-rank updates are learnt over episodes of sets of other trades (Nichol et al. 2018, Reptile: a
+few updates on 8 rows per class, then a step towards where they led), and the rung `tuned` is made
+on the target from there and from nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,10 +61,8 @@ def episode(
         [random.permutation(np.flatnonzero(found.train.truth == c))[:ROWS] for c in classes]
     )
     number = {int(c): i for i, c in enumerate(classes)}
-    truth = np.asarray([number[int(c)] for c in found.train.truth[places]])
-    rows = Asked(
-        [found.train.texts[int(i)] for i in places], found.train.vectors[places].astype(float)
-    )
+    part, truth = found.train, np.asarray([number[int(c)] for c in found.train.truth[places]])
+    rows = Asked([part.texts[int(i)] for i in places], part.vectors[places].astype(float))
     said = Asked([found.said[int(c)] for c in classes], found.described[classes].astype(float))
     known = Known(
         tuple(found.labels[int(c)] for c in classes), tokenised(reader, rows), truth,
@@ -92,9 +90,8 @@ def measure(found: Set, budget: str, seed: int, reader: Vectors, start: Any) -> 
     for name, weights in (("fresh", {}), ("learnt", start)):
         known = known_of(found, drawn(found, budget, seed), seed)
         parts = {n: tokenised(reader, getattr(known, n)) for n in ("rows", "described", "pool")}
-        known = Known(
-            **(known.__dict__ | parts | {"encoder": Begun(reader.base, 0, start=weights)})
-        )
+        encoder = Begun(reader.base, 0, start=weights)
+        known = replace(known, encoder=encoder, **parts)  # type: ignore[arg-type]
         cell[name] = metrics_on(found, TunedStack().fit(known).probabilities(test))
     return cell
 
