@@ -56,12 +56,12 @@ def _apart(
         means = {n: np.mean(p, axis=0) for (n, b), p in pairs.items() if b == budget}
         both = np.asarray(list(means.values()))
         told.append(
-            _row(
+            row_of(
                 f"accuracy at {budget} per class, mean of {len(both)} sets",
                 peer,
                 both[:, 0].mean(),
                 both[:, 1].mean(),
-                interval=_ends(both[:, 0] - both[:, 1]),
+                interval=span(both[:, 0] - both[:, 1]),
                 must="above",
                 met=both[:, 0].mean() > both[:, 1].mean(),
             )
@@ -69,7 +69,7 @@ def _apart(
         for name, (mine, other) in means.items():
             draws = len(pairs[name, budget])
             what = f"accuracy, {name}, {budget} per class, {draws} draw{'s' * (draws > 1)}"
-            told.append(_row(what, peer, mine, other, must="not below", met=mine >= other))
+            told.append(row_of(what, peer, mine, other, must="not below", met=mine >= other))
     return told
 
 
@@ -91,7 +91,7 @@ def _seconds(theirs: dict[str, Any], tuned: dict[str, Any]) -> list[dict[str, An
         mine = seconds + own["reading"]
         ratio = mine / peer["seconds"]
         told.append(
-            _row(
+            row_of(
                 what,
                 "SetFit 1.2",
                 mine,
@@ -119,7 +119,7 @@ def _tenth(
         other = 100 * cell["accuracy"]
         shares.append(mine / other)
         told.append(
-            _row(
+            row_of(
                 f"accuracy with 10 % of the labels over all, {task}",
                 "Trainer, all parameters",
                 mine,
@@ -131,7 +131,7 @@ def _tenth(
         share = float(np.mean(shares))
         what = f"accuracy with 10 % of the labels over all, mean ratio of {len(shares)} sets"
         more = {"ratio": round(share, 3), "must": "at least 0.95", "aim": "1.00 on half"}
-        told.append(_row(what, "Trainer, all parameters", share, 1.0, **more, met=share >= 0.95))
+        told.append(row_of(what, "Trainer, all parameters", share, 1.0, **more, met=share >= 0.95))
     return told
 
 
@@ -146,11 +146,11 @@ def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]
         task, budget, _ = name.rsplit("-", 2)
         what = f"accuracy where the tuned rung was taken, {task}, {budget.replace('p', ' %')}"
         told.append(
-            _row(what, "ladder without it", after, before, must="above", met=after > before)
+            row_of(what, "ladder without it", after, before, must="above", met=after > before)
         )
     tried = sum(any(d["gain"] for d in cell["decisions"]) for cell in tuned.values())
     taken = sum(cell["rung"] == "tuned" for cell in tuned.values())
-    return [_row("cells in which tuning was tried, and taken (theirs)", "—", tried, taken), *told]
+    return [row_of("cells in which tuning was tried, and taken (theirs)", "—", tried, taken), *told]
 
 
 def memory() -> dict[str, Any]:
@@ -159,7 +159,7 @@ def memory() -> dict[str, Any]:
     ratio = peaks[0] / peaks[1]
     what = "MB to draw the batches of an epoch, 10,000 rows against 5,000 (theirs)"
     told = {"ratio": round(ratio, 2), "must": "at most 2.2x (linear)", "met": ratio <= 2.2}
-    return _row(what, "itself", peaks[0] / 1e6, peaks[1] / 1e6, **told)
+    return row_of(what, "itself", peaks[0] / 1e6, peaks[1] / 1e6, **told)
 
 
 def _peak(rows: int) -> int:
@@ -172,7 +172,8 @@ def _peak(rows: int) -> int:
     return peak
 
 
-def _ends(apart: np.ndarray) -> list[float] | None:
+def span(apart: np.ndarray) -> list[float] | None:
+    """Ends of the 95 % interval of the mean of differences (N,); None of fewer than two."""
     if len(apart) < 2:
         return None
     random = np.random.default_rng(0)
@@ -180,7 +181,8 @@ def _ends(apart: np.ndarray) -> list[float] | None:
     return [round(float(x), 2) for x in np.quantile(means, (0.025, 0.975))]
 
 
-def _row(what: str, peer: str, ours: float, theirs: float, **more: Any) -> dict[str, Any]:
+def row_of(what: str, peer: str, ours: float, theirs: float, **more: Any) -> dict[str, Any]:
+    """A line of the table."""
     plain = {"ratio": None, "interval": None, "must": "reported", "aim": "—", "met": True}
     line = {
         "what": what,
