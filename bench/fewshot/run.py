@@ -1,14 +1,16 @@
 """The ladder against single methods at every budget of labels; see README.md.
 
-    python bench/fewshot/run.py [--quick] [--only SET ...] [--draws 3]
+    python bench/fewshot/run.py [--quick] [--beside] [--only SET ...] [--draws 3]
 
 Cells are kept in cells/, which is committed, so that a run that was stopped goes on anywhere.
---quick measures two sets at three budgets with one draw and keeps nothing.
+--quick measures two sets at three budgets with one draw and keeps nothing; --beside measures
+nothing and writes the lines from cells of the other scripts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -125,13 +127,34 @@ def kept(found: Set, budget: str, seed: int, keep: bool) -> dict[str, Any] | Non
     return cell
 
 
+def others() -> list[dict[str, Any]]:
+    """Lines from the cells that the other scripts of this folder kept."""
+    from transfer import lines as handed
+
+    found = {name: those.all() for name, those in KEPT.items()}
+    return [*lines(found), *handed(found["earlier"], found["reptile"])]
+
+
+def put_beside() -> None:
+    """Writes the lines of `others` into the table, in the place of those of the same name."""
+    file = HERE / "results.json"
+    before = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    found = {(row["what"], row["peer"]): row for row in others()}
+    table = [found.pop((row["what"], row["peer"]), row) for row in before]
+    keep_results(HERE, QUESTION, "python bench/fewshot/run.py", [*table, *found.values()])
+
+
 def main() -> None:
     """Measures what is missing and writes the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--beside", action="store_true", help="only the lines of other scripts")
     parser.add_argument("--only", nargs="*", default=SETS)
     parser.add_argument("--draws", type=int, default=3)
     asked = parser.parse_args()
+    if asked.beside:
+        put_beside()
+        return
     names = SETS[:2] if asked.quick else asked.only
     budgets = ("0", "2", "8") if asked.quick else BUDGETS
     cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -145,10 +168,7 @@ def main() -> None:
             got = [c for s in range(times) if (c := kept(found, budget, s, not asked.quick))]
             if got:
                 cells[name, budget] = got
-    table = [
-        *rows(cells),
-        *([] if asked.quick else lines({name: kept.all() for name, kept in KEPT.items()})),
-    ]
+    table = [*rows(cells), *([] if asked.quick else others())]
     for row in table:
         print(row)
     if asked.quick or list(asked.only) != list(SETS):
