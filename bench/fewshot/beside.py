@@ -137,7 +137,9 @@ def _tenth(
 
 def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]]:
     """What tuning the encoder changed, where it was taken."""
-    told = []
+    told: list[dict[str, Any]] = []
+    if not tuned:
+        return told
     for name, cell in tuned.items():
         if cell["rung"] != "tuned" or name not in plain:
             continue
