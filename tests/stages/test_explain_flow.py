@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from stage_place import Place, is_whole, write_rows
 
 from luthier.core.errors import CheckRun, FixData, FixRecipe
+from luthier.core.progress import Silence
 from luthier.core.types import Task
 from luthier.stages import api
 from luthier.store.store import Store
@@ -35,11 +36,25 @@ class Seen(HTMLParser):
         self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
 
 
+class Heard(Silence):
+    """What was said on the way."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+
 def test_a_run_is_explained(place: Place) -> None:
     changes = {"data.split.validation": 0.4, "train.max_steps": 12}
     result = place.run(changes)
     texts = ["pay the <b>late</b> fee", "loan"]
-    told = api.explain(result.run, place.store, texts=texts, level="engineer", attention=True)
+    heard = Heard()
+    told = api.explain(
+        result.run, place.store, heard, texts=texts, level="engineer", attention=True
+    )
+    assert any("measured first, once" in line for line in heard.lines)
     kept = json.loads((result.path / "explain/explanations.json").read_text(encoding="utf-8"))
     assert kept == json.loads(json.dumps(told))
     gate = json.loads((result.path / "explain/gate.json").read_text(encoding="utf-8"))
@@ -63,7 +78,9 @@ def test_a_run_is_explained(place: Place) -> None:
     assert is_whole(place.store.find(result.run))
     # What was measured once is not measured again.
     (result.path / "explain/gate.json").write_text(json.dumps(gate | {"texts": 77}))
-    again = api.explain(result.run, place.store, texts=["loan card"], method="gradient")
+    heard = Heard()
+    again = api.explain(result.run, place.store, heard, texts=["loan card"], method="gradient")
+    assert heard.lines == []
     assert again["gate"]["texts"] == 77 and again["method"] == "gradient"
     assert "not for which answer" in again["notes"][0]
     assert any("no better than random" in n for n in again["notes"]) == (

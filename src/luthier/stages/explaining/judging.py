@@ -45,6 +45,10 @@ def verdict_of(
             f"Methods were not measured on this model: only {len(questions)} validation rows have "
             f"2 to {GATE_WORDS} words, {FEWEST} are needed."
         )
+    progress.say(
+        "Which method is faithful on this model is measured first, once; that may take minutes, "
+        "and later calls use it."
+    )
     found = judge(subject, questions, members(subject.writes), seed, progress)
     path.parent.mkdir(exist_ok=True)
     write_json(path, found.as_dict())
