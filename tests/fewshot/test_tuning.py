@@ -18,7 +18,7 @@ from luthier.fewshot.choosing.choose import choose
 from luthier.fewshot.folds import Cut, cut_of
 from luthier.fewshot.rungs.blends import Stacked
 from luthier.fewshot.rungs.linear import Described
-from luthier.fewshot.rungs.tuned import Through, TunedStack
+from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.fewshot.tuning.batches import ROWS_PER_CLASS, ClassBatches, labelled
 from luthier.fewshot.tuning.encoder import Tunable
 from luthier.fewshot.tuning.objective import LIKENESS, contrast
@@ -116,8 +116,9 @@ def test_rows_held_out_do_not_reach_the_tuning(bert: Path) -> None:
     np.testing.assert_array_equal(
         one.tuned().read(given.pool).vectors, two.tuned().read(given.pool).vectors
     )
-    chances = Cut(given, cut_of(given)._seed, [fold]).chances(Through(Described()))
-    alone = one.made(Through(Described())).probabilities(given.rows.take(fold.check))
+    probe = TunedStack().inner.members[1]
+    chances = Cut(given, cut_of(given)._seed, [fold]).chances(probe)
+    alone = one.made(probe).probabilities(given.rows.take(fold.check))
     np.testing.assert_array_equal(chances, alone)
 
 

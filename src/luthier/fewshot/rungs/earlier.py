@@ -13,43 +13,18 @@ from luthier.fewshot.forms.blend import Blend
 from luthier.fewshot.forms.centred import around
 from luthier.fewshot.rung import Earlier, Known, Rung
 from luthier.fewshot.rungs.blends import Stacked
-from luthier.fewshot.rungs.lexical import LexicalRung
-from luthier.fewshot.rungs.linear import Described
-from luthier.fewshot.rungs.tuned import Seen, read_by
-from luthier.fewshot.rungs.zero import ZeroShot
+from luthier.fewshot.rungs.through import three_through
 
 RANKED = 600
 """Labelled rows by which earlier encoders are ranked; of more the first of a fixed order."""
 
 
-@dataclass(frozen=True)
-class ByEarlier:
-    """A rung on the vectors of the earlier encoder that fits the labels best."""
-
-    inner: Rung
-    order: int = 8
-
-    @property
-    def name(self) -> str:
-        """The rung's, marked."""
-        return f"{self.inner.name}, earlier"
-
-    def refusal(self, known: Known) -> str:
-        """No earlier encoder, or what is in the way of the rung."""
-        if not known.earlier:
-            return "no earlier run of the store tuned this base on other data"
-        return self.inner.refusal(known)
-
-    def fit(self, known: Known) -> Seen:
-        """The rung, fitted to the vectors of `nearest`."""
-        if refused := self.refusal(known):
-            raise FixData("labels to learn from", refused)
-        encoder = nearest(known)
-        return Seen(self.inner.fit(read_by(encoder, known)), encoder)
+def _missing(known: Known) -> str:
+    return "" if known.earlier else "no earlier run of the store tuned this base on other data"
 
 
 def _members() -> tuple[Rung, ...]:
-    return (ByEarlier(ZeroShot()), ByEarlier(Described()), LexicalRung())
+    return three_through("earlier", nearest, _missing)
 
 
 @dataclass(frozen=True)

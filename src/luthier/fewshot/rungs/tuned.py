@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,91 +10,23 @@ from luthier.core.errors import FixData
 from luthier.evaluate.predictions import FloatArray
 from luthier.fewshot.folds import Cut, cut_of
 from luthier.fewshot.forms.blend import Blend
-from luthier.fewshot.rung import Asked, Fitted, Known, Rung, Tuned
+from luthier.fewshot.rung import Known, Rung
 from luthier.fewshot.rungs.blends import Stacked
-from luthier.fewshot.rungs.lexical import LexicalRung
-from luthier.fewshot.rungs.linear import Described
-from luthier.fewshot.rungs.zero import ZeroShot
+from luthier.fewshot.rungs.through import three_through
 
 SECONDS = 300.0
 """What all tunings of one choice may take, as `Encoder.seconds` counts it."""
 MOST_FOLDS = 5
 TELLING_ROWS = 350
 """Rows held out from which further folds are not worth a tuning each."""
-CENTRED = 500
-"""Texts of the pool that the tuned encoder reads to find their middle."""
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """A classifier of tuned vectors, asked with those of the untouched encoder.
-
-    On disk it is the classifier alone: whoever reads it back has the tuned encoder's vectors.
-    """
-
-    member: Fitted
-    encoder: Tuned
-
-    def probabilities(self, asked: Asked) -> FloatArray:
-        """Chances (N, C)."""
-        return self.member.probabilities(self.encoder.read(asked))
-
-    def arrays(self) -> Mapping[str, FloatArray]:
-        """The classifier's own."""
-        return self.member.arrays()
-
-    def about(self) -> Mapping[str, Any]:
-        """What the classifier is."""
-        return self.member.about()
-
-
-@dataclass(frozen=True)
-class Through:
-    """A rung on the vectors of the tuned encoder."""
-
-    inner: Rung
-    order: int = 8
-
-    @property
-    def name(self) -> str:
-        """The rung's, marked."""
-        return f"{self.inner.name}, tuned"
-
-    def refusal(self, known: Known) -> str:
-        """What is in the way of tuning or of the rung."""
-        if known.encoder is None:
-            return "the encoder can't be tuned here"
-        return self.inner.refusal(known)
-
-    def fit(self, known: Known) -> Seen:
-        """The rung, fitted to tuned vectors of the same texts."""
-        if refused := self.refusal(known):
-            raise FixData("labels to learn from", refused)
-        encoder = known.tuned()
-        return Seen(self.inner.fit(read_by(encoder, known)), encoder)
-
-
-def read_by(encoder: Tuned, known: Known) -> Known:
-    """What is known, with the vectors of another encoder; of the pool no more than its middle
-    takes."""
-    return replace(
-        known,
-        rows=encoder.read(known.rows),
-        described=encoder.read(known.described),
-        pool=encoder.read(_some(known)),
-    )
-
-
-def _some(known: Known) -> Asked:
-    """The first texts of the pool, the same object each time, so that it is read once."""
-    kept: Asked = known.pool
-    if len(kept) > CENTRED:
-        kept = known.__dict__.setdefault("some", kept.take(np.arange(CENTRED)))
-    return kept
+def _missing(known: Known) -> str:
+    return "" if known.encoder is not None else "the encoder can't be tuned here"
 
 
 def _members() -> tuple[Rung, ...]:
-    return (Through(ZeroShot()), Through(Described()), LexicalRung())
+    return three_through("tuned", Known.tuned, _missing)
 
 
 @dataclass(frozen=True)
