@@ -25,12 +25,14 @@ from luthier.fewshot.tuning.encoder import Tunable
 
 TWITTER = "twitter_financial_sentiment"
 CELLS = (
+    (TWITTER, "10 %", 0),
+    ("mts_dialog", "10 %", 0),
+    ("banking77", "10 %", 0),
+    ("snips", "10 %", 0),
+    ("sentfin", "10 %", 0),
     ("snips", "8", 0),
     ("banking77", "8", 0),
     (TWITTER, "8", 0),
-    (TWITTER, "10 %", 0),
-    ("banking77", "10 %", 0),
-    ("mts_dialog", "10 %", 0),
     (TWITTER, "64", 0),
     ("snips", "32", 0),
     ("sentfin", "32", 0),
