@@ -15,6 +15,10 @@ TIMED = ("banking77", "8", 0)
 """Set, budget and draw at which seconds are compared."""
 
 
+COUNTED = 10
+"""Cells with the tuned rung below which they are not counted: the first ones were not drawn."""
+
+
 def lines(cells: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Every cell that both sides have, the mean of them, seconds, and a tenth against all."""
     theirs, tuned, plain = (cells[kind] for kind in ("elsewhere", "tuned", "ladder"))
@@ -138,8 +142,6 @@ def _tenth(
 def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]]:
     """What tuning the encoder changed, where it was taken."""
     told: list[dict[str, Any]] = []
-    if not tuned:
-        return told
     for name, cell in tuned.items():
         if cell["rung"] != "tuned" or name not in plain:
             continue
@@ -150,6 +152,8 @@ def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]
         told.append(
             row_of(what, "ladder without it", after, before, must="above", met=after > before)
         )
+    if len(tuned) < COUNTED:
+        return told
     tried = sum(any(d["gain"] for d in cell["decisions"]) for cell in tuned.values())
     taken = sum(cell["rung"] == "tuned" for cell in tuned.values())
     return [row_of("cells in which tuning was tried, and taken (theirs)", "—", tried, taken), *told]
