@@ -151,9 +151,8 @@ def _level(before: Seen, after: Seen, limits: Limits) -> Condition:
     level = 1 - 0.1 / len(old)
     lost = [w for w in old if interval_of(new[w] - old[w], level).high < -limits.margin]
     says = (
-        f"the worst group ({worst!r} before, {now!r} after) is answered rightly "
-        f"{100 * moved.value:+.1f} points more often ({100 * moved.low:+.1f} to "
-        f"{100 * moved.high:+.1f})"
+        f"right answers of the worst group ({worst!r} before, {now!r} after) moved by "
+        f"{100 * moved.value:+.1f} points ({100 * moved.low:+.1f} to {100 * moved.high:+.1f})"
     )
     if lost:
         says += f"; surely worse by more than the margin: {', '.join(sorted(lost))}"

@@ -153,8 +153,9 @@ def _questions(told: Mapping[str, Any]) -> list[str]:
         if "gap" in one:
             gap = one["gap"]
             lines.append(
-                f"Where the right answer fits the stereotype it is right {100 * gap['value']:+.0f} "
-                f"points more often ({100 * gap['low']:+.0f} to {100 * gap['high']:+.0f})."
+                "Right answers where the answer fits the stereotype, less those where it does not: "
+                f"{100 * gap['value']:+.0f} points "
+                f"({100 * gap['low']:+.0f} to {100 * gap['high']:+.0f})."
             )
     for found in told["findings"]:
         name = f"{found['group']!r}, {found['measure']}"
