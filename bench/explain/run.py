@@ -1,6 +1,7 @@
 """How fast are explanations, and how faithful is the method that is chosen?
 
-python bench/explain/run.py            # three sets; what was measured is kept and not repeated
+python bench/explain/run.py            # three sets; what was measured lies in cells/, which is
+                                       # committed, and is not repeated
 python bench/explain/run.py --quick    # one set, few texts; keeps nothing
 """
 
@@ -26,7 +27,7 @@ from ledger import keep_results  # noqa: E402
 from surrounded import with_peers  # noqa: E402
 
 QUESTION = "How fast are explanations, and how faithful is the method that is chosen?"
-WORK = HERE / "work"
+WORK, CELLS = HERE / "work", HERE / "cells"
 SETS = ("twitter_financial_sentiment", "hatexplain", "davidson_hate_offensive")
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 
@@ -242,7 +243,7 @@ def _row(
 
 def followed(name: str) -> dict[str, Any]:
     """What following a training on a set's rows cost, kept."""
-    kept = WORK / f"tracking-{name}.json"
+    kept = CELLS / f"tracking-{name}.json"
     if not kept.exists():
         tuned(name, tracking.STEPS)
         one = tracking.measure(WORK / f"{name}-{tracking.STEPS}")
@@ -258,12 +259,13 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     given = parser.parse_args()
     with_peers(HERE, "captum", "shap", "inseq")
+    CELLS.mkdir(exist_ok=True)
     import torch
 
     torch.set_num_threads(1)
     found = []
     for name in given.sets[:1] if given.quick else given.sets:
-        kept = WORK / f"{name}.json"
+        kept = CELLS / f"{name}.json"
         if given.quick or not kept.exists():
             one = measure_set(name, given.quick)
             if not given.quick:
@@ -280,13 +282,13 @@ def main() -> None:
     rows = rows_of(found)
     chosen = {one["set"]: one["chosen"] for one in found}
     if rationales.SET in chosen:
-        kept = WORK / "rationales.json"
+        kept = CELLS / "rationales.json"
         if not kept.exists():
             marked = rationales.measure(DATA, tuned, WORK / "marks.json")
             kept.write_text(json.dumps(marked, indent=1), encoding="utf-8")
         marked = json.loads(kept.read_text(encoding="utf-8"))
         rows += rationales.rows(marked, chosen[rationales.SET])
-    kept = WORK / "writing.json"
+    kept = CELLS / "writing.json"
     if not kept.exists():
         wrote = writing.measure(DATA, WORK / "writing")
         kept.write_text(json.dumps(wrote, indent=1), encoding="utf-8")
