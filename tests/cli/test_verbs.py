@@ -50,6 +50,8 @@ class FakeStore:
             raise CheckRun(f"run {run}", "there is none")
         return self.runs[run]
 
+    finished = find
+
     def list(self) -> list[RunRecord]:
         return list(self.runs.values())
 
@@ -107,7 +109,7 @@ class FakeApi(types.ModuleType):
         self.called: list[Any] = []
         self.fault: BaseException | None = None
 
-    def plan(self, recipe: Recipe, folder: Path, progress: Any) -> FakePlan:
+    def plan(self, recipe: Recipe, folder: Path, progress: Any, home: Path) -> FakePlan:
         self.called.append(("plan", recipe, folder))
         estimate = {"memory_mb": 512.0, "seconds": 90.0}
         return FakePlan(recipe, rows={"train": 1200}, estimate=estimate)

@@ -346,7 +346,7 @@ def test_a_run_that_does_not_exist(place: Place) -> None:
 
 def test_a_run_without_a_model(place: Place) -> None:
     _, record = place.refused({"data.train": "none.jsonl"})
-    with pytest.raises(CheckRun, match="no model yet"):
+    with pytest.raises(CheckRun, match="it is failed"):
         list(api.predict(record.id, [{"text": "a"}], place.store))
 
 
