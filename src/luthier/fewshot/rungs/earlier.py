@@ -6,14 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from luthier.core.errors import FixData
 from luthier.evaluate.predictions import FloatArray, IntArray
-from luthier.fewshot.folds import Cut, cut_of
-from luthier.fewshot.forms.blend import Blend
 from luthier.fewshot.forms.centred import around
 from luthier.fewshot.rung import Earlier, Known, Rung
 from luthier.fewshot.rungs.blends import Stacked
-from luthier.fewshot.rungs.through import three_through
+from luthier.fewshot.rungs.through import FoldedStack, three_through
 
 RANKED = 600
 """Labelled rows by which earlier encoders are ranked; of more the first of a fixed order."""
@@ -28,7 +25,7 @@ def _members() -> tuple[Rung, ...]:
 
 
 @dataclass(frozen=True)
-class EarlierStack:
+class EarlierStack(FoldedStack):
     """The stacked blend on the encoder of an earlier run, which no label of this task moved.
 
     In each fold the earlier encoders are ranked without the rows that are held out, so trying
@@ -43,21 +40,7 @@ class EarlierStack:
         """An earlier encoder is needed, and labels to rank by."""
         if not len(known.rows):
             return "without labels nothing tells which earlier run is near"
-        return self.inner.refusal(known)
-
-    def cut(self, known: Known) -> Cut:
-        """The rows cut once: it is weighed alone against the rung held so far."""
-        return cut_of(known)
-
-    def fit(self, known: Known) -> Blend:
-        """Members on the earlier encoder's vectors; powers from the folds of `cut`."""
-        if refused := self.refusal(known):
-            raise FixData("labels to learn from", refused)
-        return self.inner.joined(known, self.cut(known))
-
-    def held_out(self, cut: Cut) -> FloatArray:
-        """Chances of the rows held out (M, C), ranked and learnt without them."""
-        return self.inner.held_out(cut)
+        return super().refusal(known)
 
 
 def nearest(known: Known) -> Earlier:

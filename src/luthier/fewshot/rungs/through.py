@@ -10,7 +10,10 @@ import numpy as np
 
 from luthier.core.errors import FixData
 from luthier.evaluate.predictions import FloatArray
+from luthier.fewshot.folds import Cut, cut_of
+from luthier.fewshot.forms.blend import Blend
 from luthier.fewshot.rung import Asked, Fitted, Known, Rung, Tuned
+from luthier.fewshot.rungs.blends import Stacked
 from luthier.fewshot.rungs.lexical import LexicalRung
 from luthier.fewshot.rungs.linear import Described
 from luthier.fewshot.rungs.zero import ZeroShot
@@ -73,6 +76,30 @@ class Through:
             pool=encoder.read(_some(known)),
         )
         return Seen(self.inner.fit(own), encoder)
+
+
+class FoldedStack:
+    """A stack whose members are fitted, and weighed, on the folds of `cut`; base of such rungs."""
+
+    inner: Stacked
+
+    def refusal(self, known: Known) -> str:
+        """What is in the way of a member."""
+        return self.inner.refusal(known)
+
+    def cut(self, known: Known) -> Cut:
+        """The folds on which it is tried."""
+        return cut_of(known)
+
+    def fit(self, known: Known) -> Blend:
+        """Members on the other encoder's vectors; powers from the folds of `cut`."""
+        if refused := self.refusal(known):
+            raise FixData("labels to learn from", refused)
+        return self.inner.joined(known, self.cut(known))
+
+    def held_out(self, cut: Cut) -> FloatArray:
+        """Chances of the rows held out (M, C), learnt without them."""
+        return self.inner.held_out(cut)
 
 
 def three_through(

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from luthier.core.errors import FixData
-from luthier.evaluate.predictions import FloatArray
 from luthier.fewshot.folds import Cut, cut_of
-from luthier.fewshot.forms.blend import Blend
 from luthier.fewshot.rung import Known, Rung
 from luthier.fewshot.rungs.blends import Stacked
-from luthier.fewshot.rungs.through import three_through
+from luthier.fewshot.rungs.through import FoldedStack, three_through
 
 SECONDS = 300.0
 """What all tunings of one choice may take, as `Encoder.seconds` counts it."""
@@ -30,7 +27,7 @@ def _members() -> tuple[Rung, ...]:
 
 
 @dataclass(frozen=True)
-class TunedStack:
+class TunedStack(FoldedStack):
     """The stacked blend on an encoder that was tuned to the labelled rows.
 
     The upper layers get low-rank updates by a cosine head and a supervised contrastive loss; that
@@ -45,7 +42,7 @@ class TunedStack:
 
     def refusal(self, known: Known) -> str:
         """The encoder must be there to be tuned, in the time there is."""
-        if refused := self.inner.refusal(known):
+        if refused := super().refusal(known):
             return refused
         assert known.encoder is not None
         takes = 2 * known.encoder.seconds(known)
@@ -65,13 +62,3 @@ class TunedStack:
         held = np.cumsum([len(fold.check) for fold in cut.folds])
         enough = 1 + int(np.searchsorted(held, TELLING_ROWS))
         return cut.first(max(1, min(MOST_FOLDS, times, enough)))
-
-    def fit(self, known: Known) -> Blend:
-        """Members on tuned vectors; powers from the folds of `cut`."""
-        if refused := self.refusal(known):
-            raise FixData("labels to learn from", refused)
-        return self.inner.joined(known, self.cut(known))
-
-    def held_out(self, cut: Cut) -> FloatArray:
-        """Chances of the rows held out (M, C), tuned and learnt without them."""
-        return self.inner.held_out(cut)

@@ -13,7 +13,7 @@ from luthier.core.types import Task
 from luthier.data.mappings.text import normalise
 from luthier.data.table import Table
 from luthier.fewshot.rung import Known
-from luthier.fewshot.rungs.earlier import nearest
+from luthier.fewshot.rungs.earlier import EarlierStack, nearest
 from luthier.fewshot.tuning.earlier import Left
 from luthier.models.base import Base
 from luthier.models.files import check_safetensors
@@ -43,7 +43,8 @@ def earlier_of(
     recipe = shop.recipe
     if not recipe.fewshot.earlier or shop.base.kind != "encoder" or _guarded(recipe):
         return (), ()
-    if recipe.model.quantize != "none":
+    allowed = recipe.fewshot.rungs
+    if recipe.model.quantize != "none" or (allowed and EarlierStack().name not in allowed):
         return (), ()
     progress.start("looking for earlier runs", None, "")
     found: list[Left] = []
@@ -52,11 +53,11 @@ def earlier_of(
     mine = cache(lambda: _texts(shop.prepared.table))
     for record in store.list(None, "finished"):
         data = str(record.facts.get("data_hash"))
-        if data in seen or record.task not in TASKS:
+        if data in seen or record.task not in TASKS or not _open_to(record, _tenant(recipe)):
             continue
-        theirs = _read_by(record, _tenant(recipe))
-        left = left_by(record.path, shop.base, shop.pad_id) if theirs else None
-        if left is None:
+        left = left_by(record.path, shop.base, shop.pad_id)
+        theirs = _read_by(record) if left else set()
+        if left is None or not theirs:
             continue
         seen.add(data)
         if len(mine() & theirs) >= SHARED * len(mine()):
@@ -105,12 +106,18 @@ def left_by(folder: Path, onto: Base, pad_id: int) -> Left | None:
     return Left(folder.name, onto, pad_id, section, weights)
 
 
-def _read_by(record: RunRecord, tenant: str) -> set[str]:
-    """The texts of a run that may be looked at; none where it may not, or they are gone."""
+def _open_to(record: RunRecord, tenant: str) -> bool:
+    """Whether a run may be looked at at all."""
     try:
         past = recipe_from_dict(record.recipe, f"run {record.id}")
-        if _guarded(past) or _tenant(past) != tenant:
-            return set()
+    except LuthierError:
+        return False
+    return not _guarded(past) and _tenant(past) == tenant
+
+
+def _read_by(record: RunRecord) -> set[str]:
+    """The texts of a run; none where they are gone."""
+    try:
         return _texts(Table.open(record.path / "rows.arrow"))
     except LuthierError:
         return set()
