@@ -38,8 +38,9 @@ def test_it_finds_what_is_better(searched: tuple[Any, Training]) -> None:
     assert training.final(lead.config) > training.final(SPACE.default) + 0.03
 
 
-def test_nothing_is_frozen_young(searched: tuple[Any, Training]) -> None:
-    frozen = [t for t in searched[0].trials if t.status == "frozen"]
+def test_nothing_is_frozen_young() -> None:
+    found = controller(Training(), rules=Rules(worth=0.0))
+    frozen = [t for t in found.run() if t.status == "frozen"]
     assert frozen and all(t.unit >= 4 and t.reason for t in frozen)
 
 
@@ -221,3 +222,20 @@ def test_a_worker_that_dies_costs_a_slice_and_three_times_the_trial() -> None:
     assert trials[0].status == "finished"
     assert (trials[1].status, trials[1].reason) == ("failed", "the worker died")
     assert len(trials) > 2
+
+
+def test_without_history_both_sides_of_the_rate_are_looked_at_first() -> None:
+    found = controller(Training())
+    found.run()
+    rates = [float(t.config["rate_offset"]) for t in found.trials[:3]]
+    assert rates[0] == SPACE.default["rate_offset"]
+    assert rates[1] > rates[0] > rates[2]
+
+
+def test_where_the_recipe_is_best_most_searches_cost_little_more_than_it() -> None:
+    spent = []
+    for seed in range(7):
+        training = Training(best=float(SPACE.default["rate_offset"]))
+        controller(training, "6x one run", seed=seed).run()
+        spent.append(training.clock / UNITS)
+    assert np.median(spent) <= 1.5

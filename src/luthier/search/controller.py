@@ -19,6 +19,7 @@ from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
 from luthier.search.sampler import Proposal
+from luthier.search.samplers.simple import opening_of
 from luthier.search.space import same
 from luthier.search.study import StudyLog
 from luthier.search.trial import UNITS, Config, Executor, Outcome, Slice, Trial, next_look
@@ -116,8 +117,9 @@ class Controller:
             raise FixRecipe("tune", f"the default configuration cannot be trained: {why}")
         if not self.trials:
             self.roster.begin(Proposal(default), "default", 1.0, "the recipe as it stands")
-        look = self.problem.rules.look
-        opening = self.problem.portfolio[: self.problem.rules.opening]
+        look = self.problem.rules.first
+        problem = self.problem
+        opening = problem.opening or opening_of(problem.space, problem.portfolio)
         self._queue = [(config, look) for config in opening]
         for trial in self.trials:
             if trial.seed == 0:
@@ -192,7 +194,7 @@ class Controller:
             return self._slice(options.paused)
         assert proposal is not None
         trial = self.roster.begin(proposal, arm, propensity, f"proposed by {arm}")
-        self._promised[trial.id] = self.problem.rules.look
+        self._promised[trial.id] = self.problem.rules.first
         return self._slice(trial)
 
     # -- taking in -------------------------------------------------------------------------

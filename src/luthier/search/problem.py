@@ -26,20 +26,20 @@ def no_violation(observation: Observation) -> float:
 @dataclass(frozen=True)
 class Rules:
     """How the search plays. `arms` are the sources it may use; `cost_weight` is the power of the
-    cost in the acquisition; below `look` units nothing is frozen for its rank; `worth` is what one
-    whole run must be expected to gain for the search to go on: points of a share (0.002 is a fifth
-    of a point), else a part of the score, and less in budgets above the usual one; `opening` is how
-    many portfolio entries are looked at after the default, and `least_trials` how many trials
-    before the search may stop. `provable`: gains too small to be proved on the validation rows
-    count for nothing. `reserve` is the share of the budget that is kept for further seeds of the
+    cost in the acquisition; a new trial is looked at after `first` units, and below `look` units
+    nothing is frozen for its rank; `worth` is what one whole run must be expected to gain for the
+    search to go on: points of a share (0.004 is two fifths of a point), else a part of the score,
+    and less in budgets above the usual one; `least_trials` is how many trials are looked at before
+    the search may stop. `provable`: gains too small to be proved on the validation rows count for
+    nothing. `reserve` is the share of the budget that is kept for further seeds of the
     best trials. `policy` chooses between stopping, going on and beginning; None leaves it to the
     analytic rule."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
     cost_weight: float = 0.5
+    first: int = 2
     look: int = 4
-    worth: float = 0.002
-    opening: int = 1
+    worth: float = 0.004
     provable: bool = True
     history: bool = True
     curves: bool = True
@@ -54,7 +54,8 @@ class Problem:
     """`rows` are the validation rows that choose. `relative_cost` is a configuration's cost per
     unit relative to the default, `misfit` says why a configuration cannot be trained here (None:
     it can), `violation` how far an observation is from meeting all constraints (0: it does).
-    `kind` is the task's name; records of another kind count for less."""
+    `kind` is the task's name; records of another kind count for less. `opening` is looked at right
+    after the default; empty: the head of the portfolio, without one both sides of the rate."""
 
     space: Space
     scale: Scale
@@ -62,6 +63,7 @@ class Problem:
     past: Sequence[TaskRecord] = ()
     features: Mapping[str, float] = field(default_factory=dict)
     portfolio: Sequence[Config] = ()
+    opening: Sequence[Config] = ()
     relative_cost: Callable[[Config], float] = equal
     misfit: Callable[[Config], str | None] = anything_fits
     violation: Callable[[Observation], float] = no_violation

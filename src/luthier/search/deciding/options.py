@@ -87,7 +87,7 @@ def options_of(
     costs = [search.costs.expected(t.config, u) for t, u in zip(paused, looks, strict=True)]
     left = [float(UNITS - t.unit) for t in paused]
     if proposal is not None:
-        looks.append(float(search.problem.rules.look))
+        looks.append(float(search.problem.rules.first))
         costs.append(search.costs.expected(proposal.config, looks[-1]))
         left.append(float(UNITS))
     if not costs:

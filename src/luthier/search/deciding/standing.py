@@ -55,13 +55,17 @@ class Standing:
         """The trial with the highest believed final score among those that meet the constraints;
         the default before any other was looked at."""
         trials = self.roster.trials
-        able = [t for t in trials if t.curve and t.status not in ("diverged", "failed")]
-        meeting = [t for t in able if self.problem.violation(t.curve[-1]) <= 0]
+        meeting = self._meeting()
         if not meeting:
             return trials[0]
         belief = self.beliefs(meeting)
         # Half a deviation is taken off, so that a young trial does not lead by its luck.
         return meeting[int(np.argmax(belief.mean - 0.5 * belief.deviation))]
+
+    def _meeting(self) -> list[Trial]:
+        """Trials that were looked at and meet the constraints."""
+        able = [t for t in self.roster.trials if t.curve and t.status not in ("diverged", "failed")]
+        return [t for t in able if self.problem.violation(t.curve[-1]) <= 0]
 
     @property
     def best(self) -> float:
@@ -151,11 +155,14 @@ class Standing:
 
     def unworthy(self, gain: float, cost: float, budget: float = USUAL) -> str | None:
         """Why a trial does not pay: the gain expected of it is less than what the seconds to its
-        end are worth in a budget of so many runs."""
+        end are worth in a budget of so many runs. While nothing meets the conditions, everything
+        pays: there is nothing that may ship."""
         rules = self.problem.rules
-        looked = sum(1 for t in self.roster.trials if t.unit >= rules.look)
+        looked = sum(1 for t in self.roster.trials if t.unit >= rules.first)
         runs = cost / self.costs.full
         price = self.price(budget)
+        if not self._meeting():
+            return None
         if rules.worth <= 0 or looked < rules.least_trials or gain >= price * runs:
             return None
         return f"going on is expected to gain {gain:.2g} for {runs:.2f} runs"

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from luthier.search.parameter import Range
 from luthier.search.sampler import Proposal, View
-from luthier.search.space import same
+from luthier.search.space import Space, same
+from luthier.search.trial import Config
 
 DRAWS = 50
+
+RATE = "rate_offset"
+"""The learning rate, as the logarithm of its ratio to the formula's."""
+
+ASIDE = 0.4
+"""How far from the default's rate a search without history looks first: half as much again."""
+
+
+def opening_of(space: Space, portfolio: Sequence[Config]) -> list[Config]:
+    """What is looked at right after the default: what served earlier tasks best; where none can
+    tell, a higher and a lower rate, since which way it should move is what a search most needs to
+    know."""
+    if portfolio:
+        return [portfolio[0]]
+    rate = next((p for p in space.parameters if p.name == RATE), None)
+    if not isinstance(rate, Range) or rate.fixed:
+        return []
+    at = float(space.default[RATE])
+    sides = [at + ASIDE, at - ASIDE]
+    return [space.but(space.default, RATE, side) for side in sides if rate.holds(side)]
 
 
 @dataclass(frozen=True)
@@ -44,7 +66,7 @@ class RefineRate:
     Steps get finer as both neighbours of the best rate are known.
     """
 
-    parameter: str = "rate_offset"
+    parameter: str = RATE
     steps: tuple[float, ...] = (0.3, 0.15, 0.08)
     name: str = "refine"
 

@@ -22,6 +22,7 @@ from luthier.search.history.past import History
 from luthier.search.history.portfolio import portfolio
 from luthier.search.history.record import TaskRecord
 from luthier.search.problem import Problem, Rules
+from luthier.search.samplers.simple import opening_of
 from luthier.search.scale import Scale
 from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial, Value
 from luthier.stages.training import Trained
@@ -162,7 +163,8 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
         violation=goal.conditions,
         seed=shop.recipe.train.seed,
         kind=shop.task.value,
-        rules=replace(rules, opening=rules.opening + len(by_formula)),
+        opening=[*by_formula, *opening_of(space, earlier)],
+        rules=rules,
     )
     _keep_study(shop, record, store, problem, goal.metric)
     return Search(shared, goal, problem, log, depth.limit, started, depth.own)
