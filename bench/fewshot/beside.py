@@ -133,7 +133,7 @@ def _tenth(
         )
     if shares:
         share = float(np.mean(shares))
-        what = f"accuracy with 10 % of the labels over all, mean ratio of {len(shares)} sets"
+        what = "accuracy with 10 % of the labels over all, mean ratio of the sets above"
         more = {"ratio": round(share, 3), "must": "at least 0.95", "aim": "1.00 on half"}
         told.append(row_of(what, "Trainer, all parameters", share, 1.0, **more, met=share >= 0.95))
     return told
