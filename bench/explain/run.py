@@ -29,6 +29,8 @@ from surrounded import with_peers  # noqa: E402
 QUESTION = "How fast are explanations, and how faithful is the method that is chosen?"
 WORK, CELLS = HERE / "work", HERE / "cells"
 SETS = ("twitter_financial_sentiment", "hatexplain", "davidson_hate_offensive")
+TEXTS = 40
+"""Test texts on which methods are compared."""
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 
 
@@ -143,25 +145,31 @@ def seconds(work: Callable[[list[Any]], Any], questions: list[Any]) -> float:
 
 
 def measure_set(name: str, quick: bool) -> dict[str, Any]:
-    """Faithfulness of every method, the choice, and seconds at 64 tokens."""
+    """The choice that `luthier explain` makes on validation texts, faithfulness of every method on
+    test texts, and seconds at 64 tokens."""
     import numpy as np
 
+    from luthier.core.progress import Silence
     from luthier.explain.attributions.build import members
     from luthier.explain.attributions.integrated import IntegratedGradients
     from luthier.explain.gate.faith import measure, resamples
-    from luthier.explain.gate.sanity import likeness
-    from luthier.explain.gate.verdict import decide
     from luthier.explain.subject import Subject
+    from luthier.stages.explaining.judging import verdict_of
     from luthier.stages.workshop import pad_id
+    from luthier.store.store import Store
 
-    model, texts = tuned(name, 20 if quick else 100)
+    steps = 20 if quick else 100
+    model, texts = tuned(name, steps)
     subject = Subject.of(model.network, model.head, model.base.tokenizer, pad_id(model.base))
     methods = dict(members(False))
     captum_alike = IntegratedGradients(50, 0.0, 0, "pad", name="IG-50, padding as baseline")
-    short = [t for t in texts if 5 <= len(t.split()) <= 30][: 6 if quick else 16]
+    (record,) = Store.open(folder=WORK / f"{name}-{steps}" / "home").list()
+    verdict, why = verdict_of(record, model, subject, 0, Silence())
+    if verdict is None:
+        sys.exit(f"{name}: {why}")
+    short = [t for t in texts if 5 <= len(t.split()) <= 30][: 6 if quick else TEXTS]
     questions = questions_of(model, subject, short)
     found = measure(subject, questions, {**methods, "captum": captum_alike})
-    verdict = decide(found, methods, likeness(subject, questions, found.told, methods), 0)
     best = max(methods, key=lambda n: found.overall(n)[0])
     drawn = resamples(len(questions), 1)
     share = found.overall(verdict.chosen, drawn) / found.overall(best, drawn)
@@ -178,6 +186,7 @@ def measure_set(name: str, quick: bool) -> dict[str, Any]:
     return {
         "set": name,
         "chosen": verdict.chosen,
+        "chosen on": verdict.texts,
         "best": best,
         "share": float(found.overall(verdict.chosen)[0] / found.overall(best)[0]),
         "share_interval": np.quantile(share, [0.025, 0.975]).tolist(),

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from luthier.core.progress import Silence
-from luthier.core.types import Task
+from luthier.core.types import Interval, Task
 from luthier.explain.attribution import Attribution, Passage, Question
 from luthier.explain.attributions.attention import RawAttention
 from luthier.explain.attributions.build import members
 from luthier.explain.attributions.occlusion import Occlusion
-from luthier.explain.gate.faith import measure
+from luthier.explain.gate.faith import Faith, measure
 from luthier.explain.gate.sanity import shuffled
 from luthier.explain.gate.verdict import Verdict, decide, judge, settled
 from luthier.explain.passages import passages_of
@@ -90,6 +90,23 @@ def test_the_cheapest_within_one_error_is_chosen(known: tuple[Subject, list[Ques
         for one in found.told["occlusion"]
     ]
     assert decide(found, methods, {"occlusion": 0.0, "twice": 0.0}, 0).chosen == "twice"
+
+
+def test_a_few_per_cent_are_not_worth_many_passes(known: tuple[Subject, list[Question]]) -> None:
+    subject, questions = known
+    methods = {"dear": Occlusion(), "cheap": Occlusion(), "worse": Occlusion()}
+    verdict = decide(measure(subject, questions, methods), methods, dict.fromkeys(methods, 0.0), 0)
+
+    def faith(value: float, passes: float) -> Faith:
+        return replace(
+            verdict.faith["dear"], overall=Interval(value, 0.5, 1.0), error=0.01, passes=passes
+        )
+
+    dear, cheap, worse = faith(0.80, 65), faith(0.77, 6), faith(0.75, 2)
+    found = replace(verdict, faith={"dear": dear, "cheap": cheap, "worse": worse})
+    assert found.best_of(methods) == "cheap"
+    unsure = replace(found, faith={**found.faith, "dear": replace(dear, error=0.06)})
+    assert unsure.best_of(methods) == "worse"
 
 
 @pytest.mark.parametrize("chosen", ["occlusion", "ablation"])

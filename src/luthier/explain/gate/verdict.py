@@ -20,8 +20,8 @@ from luthier.explain.subject import Subject
 
 ALIKE = 0.3
 """More agreement than this with a model of shuffled weights, and a method does not read it."""
-VERSION = 3
-"""Of what is kept: 3 since addresses, marks, names and numbers are words as a whole."""
+VERSION = 4
+"""Of what is kept: 4 since a cheap method that is nearly as faithful as the best is chosen."""
 SHOWN = (AttentionRollout, RawAttention)
 """Pictures of the model, never its explanation."""
 BLOCK = 8
@@ -89,8 +89,8 @@ def judge(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Verdict:
-    """The cheapest method within one standard error of the best that passes; where none passes,
-    the best of those that failed.
+    """The cheapest method that passes and reaches `ENOUGH` of the best one's faithfulness or lies
+    within one standard error of it; where none passes, the best of those that failed.
 
     Texts are measured in blocks until the choice is settled or none is left; the model is
     shuffled for the first block only. Attention is measured but never chosen.
@@ -148,9 +148,10 @@ def _best(faith: Mapping[str, Faith], names: Iterable[str]) -> str:
 
 
 def _cheapest(faith: Mapping[str, Faith], names: Sequence[str]) -> str:
-    """The cheapest within one standard error of the best."""
+    """The cheapest that reaches `ENOUGH` of the best or lies within one standard error of it."""
     best = faith[_best(faith, names)]
-    near = [n for n in names if faith[n].overall.value >= best.overall.value - best.error]
+    least = min(ENOUGH * best.overall.value, best.overall.value - best.error)
+    near = [n for n in names if faith[n].overall.value >= least]
     return min(near, key=lambda n: faith[n].passes)
 
 
