@@ -10,6 +10,8 @@ import pytest
 from made_search import NAN, SPACE, Training, Two, controller, shown
 
 from luthier.core.errors import FixRecipe
+from luthier.core.seeds import derive
+from luthier.search.deciding.track import Track
 from luthier.search.problem import Rules
 from luthier.search.sampler import Proposal
 from luthier.search.trial import UNITS, Config, Observation, Outcome, Slice
@@ -239,3 +241,28 @@ def test_where_the_recipe_is_best_most_searches_cost_little_more_than_it() -> No
         controller(training, "6x one run", seed=seed).run()
         spent.append(training.clock / UNITS)
     assert np.median(spent) <= 1.5
+
+
+def test_a_search_that_brings_nothing_ends_after_a_run_of_trials() -> None:
+    def flat(piece: Slice, seen: Observation) -> Observation:
+        dice = np.random.default_rng(derive(piece.until, piece.trial))
+        return replace(seen, score=0.7 + float(dice.normal(0, 0.015)))
+
+    for seed in range(5):
+        training = Training(change=flat)
+        found = controller(training, "6x one run", seed=seed)
+        found.run()
+        assert found.stopped
+        # The default, a run of trials, and at most one more to finish what leads.
+        assert training.clock <= 3 * UNITS
+
+
+def test_a_track_tells_what_its_last_part_brought() -> None:
+    track = Track.of(
+        [("t000", 9.0, 9.0), ("t001", 4.0, 1.0), ("t002", 0.0, 5.0), ("t001", 2.0, 0.5)]
+    )
+    assert track.brought(7.0) is None
+    assert track.brought(6.0) == 1.5 and track.brought(2.0) == 0.5
+    # It rises to 2, falls, and comes back: only the rise was a gain.
+    assert [track.take("t002", 1.0, *move) for move in ((1, 2), (2, 1), (1, 2))] == [1, 0, 0]
+    assert track.brought(2.0) == 0.0 and track.brought(3.0) == 1.0

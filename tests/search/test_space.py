@@ -135,3 +135,16 @@ def test_the_hash_follows_the_priors() -> None:
     one, other = (Space((Range("rate", 0.0, 1.0, 0.5, s),)) for s in (0.1, 0.2))
     assert one.hash != other.hash
     assert one.hash == Space((Range("rate", 0.0, 1.0, 0.5, 0.1),)).hash
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "centre"), [(-1.5, 1.5, 0.2), (2.0, 3.0, -1.0), (-9, -4, 5)]
+)
+def test_the_prior_of_a_range_is_a_cut_normal(low: float, high: float, centre: float) -> None:
+    from scipy.stats import truncnorm
+
+    found = Range("rate", low, high, (low + high) / 2, 0.7, centre=centre)
+    ends = (low - centre) / 0.7, (high - centre) / 0.7
+    for share in (0.0, 0.01, 0.3, 0.77, 0.999, 1.0):
+        wanted = truncnorm.ppf(share, *ends, loc=centre, scale=0.7)
+        assert found.quantile(share) == pytest.approx(wanted, abs=1e-5)

@@ -15,6 +15,7 @@ from luthier.search.costs import Costs
 from luthier.search.deciding.options import move_of, options_of
 from luthier.search.deciding.sources import Sources
 from luthier.search.deciding.standing import Standing
+from luthier.search.deciding.track import Track
 from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
@@ -56,6 +57,7 @@ class Controller:
         self.costs = Costs(self.problem.relative_cost)
         self.standing = Standing(self.problem, self.roster, self.costs)
         self.sources = Sources(self.problem)
+        self.track = Track()
 
     @property
     def trials(self) -> list[Trial]:
@@ -91,6 +93,11 @@ class Controller:
         return self.limit.share(self.clock() - self._started, begun, runs)
 
     @property
+    def budget(self) -> float:
+        """The limit in whole runs of the default."""
+        return self.limit.in_runs(self.costs.full)
+
+    @property
     def incumbent(self) -> Trial:
         """The trial that leads; the default before any other was looked at."""
         return self.standing.incumbent
@@ -108,6 +115,7 @@ class Controller:
         # What earlier processes spent of a time limit counts; the pause between them does not.
         earlier = max((d.features.get("spent", 0.0) for d in decisions), default=0.0)
         self._started -= earlier * (self.limit.seconds or 0.0)
+        self.track = Track.of((d.trial, d.cost, d.gain) for d in decisions)
         for decision in decisions:
             if decision.cost > 0:
                 self.sources.reward(decision.arm, decision.gain * UNITS / decision.cost)
@@ -188,7 +196,7 @@ class Controller:
             return self._finish("nothing is left to try")
         move, why = move_of(self, options, random)
         if move == "stop":
-            return self._finish(why, lead=False)
+            return self._finish(why, lead=self.standing.wants_finishing(self.budget))
         if move == "continue":
             assert options.paused is not None
             return self._slice(options.paused)
@@ -212,19 +220,12 @@ class Controller:
         trial.status, trial.reason = "finished" if trial.unit >= UNITS else "paused", ""
         self.log.saw(trial, outcome.observation)
         self.costs.learn(self.trials)
-        self._freeze_loser(trial)
+        self.standing.freeze_loser(trial, self._promised.get(trial.id, 0))
         self.log.changed(trial)
-        gain, spent = max(0.0, self.standing.worth - before), trial.cost - cost
+        spent = trial.cost - cost
+        gain = self.track.take(trial.id, spent, before, self.standing.worth)
         arm = self.roster.settle(trial, gain, spent, self.spent)
         self.sources.reward(arm, gain * self.costs.full / max(spent, 1e-9))
-
-    def _freeze_loser(self, trial: Trial) -> None:
-        """Freezes a trial that is both predicted and seen to lose against the incumbent."""
-        young = trial.unit < max(self.problem.rules.look, self._promised.get(trial.id, 0))
-        if young or trial is self.incumbent or trial.status == "finished":
-            return
-        if (why := self.standing.hopeless(trial)) is not None:
-            trial.status, trial.reason = "frozen", why
 
     def _free(self, trial: Trial) -> bool:
         return trial.alive and trial.id not in self._busy

@@ -31,9 +31,10 @@ class Rules:
     search to go on: points of a share (0.004 is two fifths of a point), else a part of the score,
     and less in budgets above the usual one; `least_trials` is how many trials are looked at before
     the search may stop. `provable`: gains too small to be proved on the validation rows count for
-    nothing. `reserve` is the share of the budget that is kept for further seeds of the
-    best trials. `policy` chooses between stopping, going on and beginning; None leaves it to the
-    analytic rule."""
+    nothing. `reserve` is the share of the budget that is kept for further seeds of the best trials.
+    After `patience` runs of trials that brought less than they were worth, the search ends (in
+    budgets above the usual one, so much more). `policy` chooses between stopping, going on and
+    beginning; None leaves it to the analytic rule."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")
     cost_weight: float = 0.5
@@ -46,6 +47,7 @@ class Rules:
     bandit: bool = True
     least_trials: int = 1
     reserve: float = 0.2
+    patience: float = 1.0
     policy: Policy | None = None
 
 

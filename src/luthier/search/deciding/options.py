@@ -108,14 +108,14 @@ def options_of(
 
 def unworthy(search: Controller, piece: Piece) -> str | None:
     """Why a piece does not pay, None when it does."""
-    full = search.costs.full
-    budget = search.limit.in_runs(full)
-    return search.standing.unworthy(math.exp(piece.gain), piece.whole * full, budget)
+    cost = piece.whole * search.costs.full
+    return search.standing.unworthy(math.exp(piece.gain), cost, search.budget)
 
 
 def move_of(search: Controller, options: Options, random: np.random.Generator) -> tuple[Move, str]:
     """What is done, by the rule or by a learnt policy; and why, where it is to stop."""
-    why = unworthy(search, options.best)
+    dry = search.standing.fruitless(search.track, search.budget)
+    why = unworthy(search, options.best) or dry
     rule: Move = "stop" if why else options.move
     policy = search.problem.rules.policy
     if policy is None:

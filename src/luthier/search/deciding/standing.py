@@ -12,6 +12,7 @@ from scipy.stats import norm
 from luthier.search.choosing.final import SURE
 from luthier.search.choosing.paired import clearly_worse
 from luthier.search.costs import Costs
+from luthier.search.deciding.track import Track
 from luthier.search.models.acquisition import log_provable_improvement
 from luthier.search.models.freezethaw import FreezeThaw
 from luthier.search.models.posterior import Belief
@@ -19,7 +20,7 @@ from luthier.search.models.values import own_noise
 from luthier.search.problem import Problem
 from luthier.search.roster import Roster
 from luthier.search.sampler import Proposal, View
-from luthier.search.trial import Config, Trial
+from luthier.search.trial import UNITS, Config, Trial
 
 HOPELESS = -1.645
 """Standard deviations below the incumbent at which one in twenty trials would still win."""
@@ -81,6 +82,15 @@ class Standing:
             return 0.0
         belief = self.beliefs([lead])
         return float(belief.mean[0] - 0.5 * belief.deviation[0])
+
+    def freeze_loser(self, trial: Trial, promised: int) -> None:
+        """Freezes a trial that is both predicted and seen to lose against the incumbent, once it
+        was looked at so far as was `promised`."""
+        young = trial.unit < max(self.problem.rules.look, promised)
+        if young or trial is self.incumbent or trial.status == "finished":
+            return
+        if (why := self.hopeless(trial)) is not None:
+            trial.status, trial.reason = "frozen", why
 
     def hopeless(self, trial: Trial) -> str | None:
         """Why a trial is both predicted and seen to lose against the incumbent, None when not."""
@@ -166,6 +176,30 @@ class Standing:
         if rules.worth <= 0 or looked < rules.least_trials or gain >= price * runs:
             return None
         return f"going on is expected to gain {gain:.2g} for {runs:.2f} runs"
+
+    def fruitless(self, track: Track, budget: float = USUAL) -> str | None:
+        """Why the search has run dry: what was spent last raised what may ship by less than it
+        was worth, whatever is expected of more; None when it has not, or too little was spent.
+
+        Expectations of many trials that all end near the default add up to a gain that does not
+        come, above all where few rows choose.
+        """
+        rules = self.problem.rules
+        window = rules.patience * max(1.0, budget / USUAL)
+        gain = track.brought(window * self.costs.full)
+        if rules.worth <= 0 or gain is None or not self._meeting():
+            return None
+        if gain >= self.price(budget) * window:
+            return None
+        return f"the last {window:.2g} runs of trials brought {gain:.2g}"
+
+    def wants_finishing(self, budget: float = USUAL) -> bool:
+        """Whether a leader that could not ship yet is worth being trained to its end."""
+        lead = self.incumbent
+        if not lead.curve or lead.status == "finished":
+            return False
+        runs = self.costs.expected(lead.config, float(UNITS - lead.unit)) / self.costs.full
+        return self.best - self._secured() >= self.price(budget) * runs
 
     def view(self, random: np.random.Generator) -> View:
         """What sources of proposals may look at."""
