@@ -25,7 +25,7 @@ from luthier.core.types import Task
 from luthier.models.places import default_id, locate
 
 SHORT = ("snips", "twitter_financial_sentiment")
-WHOLE = ("twitter_financial_sentiment", "banking77", "snips", "mts_dialog", "sentfin", "clinc150")
+WHOLE = ("twitter_financial_sentiment", "banking77", "snips", "mts_dialog", "sentfin")
 CELLS = (
     *(("trainer", name, "all", 0) for name in WHOLE),
     *(("setfit", name, "8", 0) for name in (*SHORT, "banking77")),
@@ -37,6 +37,7 @@ CELLS = (
     ("setfit", "medical_abstracts", "16", 0),
     *(("setfit", "medical_abstracts", "8", seed) for seed in (1, 2)),
     *(("setfit", "banking77", "8", seed) for seed in (1, 2)),
+    ("trainer", "clinc150", "all", 0),
     ("trainer", "medical_abstracts", "all", 0),
 )
 """Method, set, budget and draw, those first that tell most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from luthier.explain.attributions.ablation import AblationRegression
 from luthier.explain.attributions.attention import attentions
 from luthier.explain.attributions.build import member_of, members, unmeasured
 from luthier.explain.attributions.integrated import IntegratedGradients
+from luthier.explain.attributions.refined import Refined
 from luthier.explain.passages import conversation_of, passages_of
 from luthier.explain.subject import Subject
 from tiny import make_bench, sentences
 
 TEXTS = [*sentences(6, 3), "loan", "card, please! pay the late fee?"]
-NAMES = list(members(False))
+KINDS = (("classifier", False), ("writer", True))
+EVERY = [(name, kind) for kind, writes in KINDS for name in members(writes)]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def known(request: pytest.FixtureRequest) -> Known:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "known"), EVERY, indirect=["known"])
 def test_one_finite_share_for_each_word(name: str, known: Known) -> None:
     subject, questions = known
     member = member_of(name, subject.writes)
@@ -68,7 +71,7 @@ def test_one_finite_share_for_each_word(name: str, known: Known) -> None:
             assert (found.low <= found.scores).all() and (found.scores <= found.high).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "known"), EVERY, indirect=["known"])
 def test_company_changes_nothing(name: str, known: Known) -> None:
     subject, questions = known
     member = member_of(name, subject.writes)
@@ -78,7 +81,7 @@ def test_company_changes_nothing(name: str, known: Known) -> None:
         np.testing.assert_allclose(alone.scores, found.scores, atol=2e-5, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "known"), EVERY, indirect=["known"])
 def test_the_network_is_left_as_it_was(name: str, known: Known) -> None:
     subject, questions = known
     network = subject.network
@@ -98,7 +101,7 @@ def _bits(gradient: torch.Tensor | None) -> bytes:
     return b"" if gradient is None else gradient.numpy().tobytes()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "known"), EVERY, indirect=["known"])
 def test_nothing_to_explain(name: str, known: Known) -> None:
     subject, _ = known
     assert member_of(name, subject.writes).explain(subject, []) == []
@@ -171,6 +174,45 @@ def test_a_fit_finds_what_is_additive(classifier: Known) -> None:
             for w in range(len(question.passage.words))
         ]
         np.testing.assert_allclose(found.scores, truth, atol=0.1)
+
+
+def test_draws_move_wrong_shares_towards_what_words_do(classifier: Known) -> None:
+    subject, questions = classifier
+    question = max(questions, key=lambda q: len(q.passage.words))
+    count = len(question.passage.words)
+    truth = np.random.default_rng(0).normal(size=count)
+
+    class Additive(Subject):
+        """Each word adds its own number, unless its tokens are hidden."""
+
+        def values(self, asks):  # type: ignore[no-untyped-def]
+            found = []
+            for ids, _ in asks:
+                kept = [
+                    bool((ids[question.passage.owner == w] != self.fill).all())
+                    for w in range(count)
+                ]
+                found.append(np.asarray([float(truth[kept].sum())]))
+            return found
+
+    class Wrong:
+        """Shares that miss half of the words."""
+
+        name, signed = "wrong", True
+
+        def explain(self, subject: Subject, questions: Sequence[Question]) -> list[Attribution]:
+            shares = np.where(np.arange(count) % 2, truth, -truth)
+            return [Attribution("wrong", shares, True, gap=0.3, passes=1.0) for _ in questions]
+
+    summed = Additive(subject.network, subject.head, subject.pad, subject.fill)
+    missed = []
+    for draws in (4, 12, 200):
+        (found,) = Refined(Wrong(), draws).explain(summed, [question])
+        assert found.scores.sum() == pytest.approx(truth.sum())
+        assert found.gap == 0.0 and found.passes == draws + 3
+        missed.append(float(np.abs(found.scores - truth).mean()))
+    assert missed[2] < missed[1] < missed[0]
+    assert missed[2] < 0.1
 
 
 def test_attention_rows_are_shares(known: Known) -> None:

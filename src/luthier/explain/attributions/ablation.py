@@ -56,10 +56,7 @@ class AblationRegression:
         count = len(question.passage.words)
         # By the tokens alone, so that company and order change nothing.
         seed = derive(self.seed, "ablation", str(question.passage.ids.tolist()))
-        dice = np.random.default_rng(seed)
-        draws = max(self.draws, min(count, self.most))
-        half = np.stack([dice.permutation(count) < count / 2 for _ in range((draws + 1) // 2)])
-        return np.concatenate([half, ~half])
+        return drawn(count, max(self.draws, min(count, self.most)), seed)
 
     def _fitted(self, kept: np.ndarray, values: Floats, writes: bool) -> Attribution:
         design = np.concatenate([np.ones((1, kept.shape[1])), kept]) - 0.5
@@ -76,3 +73,10 @@ class AblationRegression:
             self.name, scores, True, low=scores - reach, high=scores + reach,
             by_token=each.T if writes else None, passes=float(len(design)),
         )  # fmt: skip
+
+
+def drawn(words: int, draws: int, seed: int) -> np.ndarray:
+    """Which words are kept (R, W): half of them at random, and each draw's opposite."""
+    dice = np.random.default_rng(seed)
+    half = np.stack([dice.permutation(words) < words / 2 for _ in range((draws + 1) // 2)])
+    return np.concatenate([half, ~half])

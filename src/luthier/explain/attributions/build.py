@@ -11,6 +11,7 @@ from luthier.explain.attributions.attention import AttentionRollout, RawAttentio
 from luthier.explain.attributions.gradient import GradientNorm, GradientTimesInput
 from luthier.explain.attributions.integrated import IntegratedGradients
 from luthier.explain.attributions.occlusion import Occlusion
+from luthier.explain.attributions.refined import Refined
 
 
 def members(writes: bool) -> Mapping[str, Attributor]:
@@ -19,16 +20,19 @@ def members(writes: bool) -> Mapping[str, Attributor]:
     What is hidden from a model that writes is left out, as it has no token for a gap; half as many
     draws rank its words as faithfully (`bench/explain`).
     """
+    late = IntegratedGradients(depth=0.84, name="late integrated gradients")
     found: dict[str, Attributor] = {
         "gradient": GradientNorm(),
         "gradient-input": GradientTimesInput(),
         "rollout": AttentionRollout(),
         "attention": RawAttention(),
         "integrated": IntegratedGradients(),
-        "integrated-late": IntegratedGradients(depth=0.84, name="late integrated gradients"),
+        "integrated-late": late,
         "occlusion": Occlusion("delete" if writes else "mask"),
         "ablation": AblationRegression(32, how="delete") if writes else AblationRegression(),
     }
+    if not writes:
+        found["refined"] = Refined(late)
     return found
 
 

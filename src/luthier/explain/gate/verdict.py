@@ -89,8 +89,8 @@ def judge(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Verdict:
-    """The cheapest method that passes and reaches `ENOUGH` of the best one's faithfulness or lies
-    within one standard error of it; where none passes, the best of those that failed.
+    """The cheapest method that passes and reaches `ENOUGH` of the best one's faithfulness; where
+    none passes, the best of those that failed.
 
     Texts are measured in blocks until the choice is settled or none is left; the model is
     shuffled for the first block only. Attention is measured but never chosen.
@@ -148,9 +148,8 @@ def _best(faith: Mapping[str, Faith], names: Iterable[str]) -> str:
 
 
 def _cheapest(faith: Mapping[str, Faith], names: Sequence[str]) -> str:
-    """The cheapest that reaches `ENOUGH` of the best or lies within one standard error of it."""
-    best = faith[_best(faith, names)]
-    least = min(ENOUGH * best.overall.value, best.overall.value - best.error)
+    """The cheapest that reaches `ENOUGH` of the best."""
+    least = ENOUGH * max(faith[n].overall.value for n in names)
     near = [n for n in names if faith[n].overall.value >= least]
     return min(near, key=lambda n: faith[n].passes)
 
