@@ -16,6 +16,7 @@ ENDLESS = "ours, never ending early"
 SLOWER = 0.15
 WORSE = (0.03, 0.01)
 FIRST = 0.7
+BILL = 1.5
 
 
 def rows(found: Found, tables: Sequence[Table]) -> list[Row]:
@@ -91,6 +92,13 @@ def _risks(found: Found) -> list[Row]:
     lines.append(
         Row("share of replays whose first trial after the default is within 1 point of the best",
             "random", _short(first), _short(other), None, None, "—", f"at least {FIRST:g}", True)
+    )  # fmt: skip
+    bill = float((of(found["ours"], "spent") <= BILL).mean())
+    other = float((of(found["Optuna TPE + Hyperband"], "spent") <= BILL).mean())
+    lines.append(
+        Row(f"share of replays in which search and training together take at most {BILL:g} "
+            "trainings", "Optuna TPE + Hyperband", _short(bill), _short(other), None, None,
+            "above 0.5", "at least 0.8", bill > 0.5)
     )  # fmt: skip
     return lines
 

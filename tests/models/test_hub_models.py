@@ -10,7 +10,8 @@ import pytest
 
 from hub_child import TOKEN, Child, asking
 from hub_server import HubServer, serving
-from luthier.models.places import is_hub
+from luthier.core.errors import FixModel
+from luthier.models.places import is_hub, locate
 
 POOLING = {"1_Pooling/config.json": json.dumps({"pooling_mode_cls_token": True}).encode()}
 
@@ -131,7 +132,15 @@ def test_what_was_fetched_serves_without_the_hub(hub: HubServer, tmp_path: Path)
         assert f"the hub at {address} cannot be reached" in answer["error"]
 
 
-@pytest.mark.parametrize("name", ["auto", "embedded:encoder", "./here", "/a/b", "~/m", "a/b/c"])
+@pytest.mark.parametrize(
+    "name", ["auto", "embedded", "embedded:encoder", "./here", "/a/b", "~/m", "a/b/c"]
+)
 def test_places_that_are_not_the_hub(name: str) -> None:
     assert not is_hub(name)
     assert is_hub("owner/name") and is_hub("name")
+
+
+@pytest.mark.parametrize("name", ["embedded", "embedded:decoder"])
+def test_an_embedded_model_needs_its_whole_name(name: str) -> None:
+    with pytest.raises(FixModel, match="embedded:encoder, embedded:causal"):
+        locate(name)

@@ -29,7 +29,7 @@ def default_id(task: Task) -> str:
 
 def is_hub(spec_id: str) -> bool:
     """Whether an id means a model of the hub, and not a folder or an embedded model."""
-    own = spec_id == "auto" or spec_id.startswith("embedded:")
+    own = spec_id == "auto" or _is_embedded(spec_id)
     return not own and not _looks_local(spec_id) and not Path(spec_id).is_dir()
 
 
@@ -46,7 +46,7 @@ def locate(spec_id: str) -> str:
         return str(Path(found.origin).parent / "model")
     if spec_id == "embedded:causal":
         return str(Path(__file__).parent / "embedded")
-    if spec_id.startswith("embedded:"):
+    if _is_embedded(spec_id):
         raise FixModel(f"model.id {spec_id!r}", "unknown", f"one of {', '.join(EMBEDDED)}")
     path = Path(spec_id).expanduser()
     if path.is_dir():
@@ -54,6 +54,10 @@ def locate(spec_id: str) -> str:
     if _looks_local(spec_id):
         raise FixModel(f"model.id {spec_id!r}", "there is no such folder")
     return spec_id
+
+
+def _is_embedded(spec_id: str) -> bool:
+    return spec_id == "embedded" or spec_id.startswith("embedded:")
 
 
 def _looks_local(spec_id: str) -> bool:
