@@ -163,7 +163,8 @@ def measure_set(name: str, quick: bool) -> dict[str, Any]:
     subject = Subject.of(model.network, model.head, model.base.tokenizer, pad_id(model.base))
     methods = dict(members(False))
     captum_alike = IntegratedGradients(50, 0.0, 0, "pad", name="IG-50, padding as baseline")
-    (record,) = Store.open(folder=WORK / f"{name}-{steps}" / "home").list()
+    runs = Store.open(folder=WORK / f"{name}-{steps}" / "home").list()
+    record = next(r for r in runs if r.status == "finished")
     verdict, why = verdict_of(record, model, subject, 0, Silence())
     if verdict is None:
         sys.exit(f"{name}: {why}")
