@@ -13,7 +13,9 @@ SET, MOST = "hatexplain", 100
 NORMAL = "normal"
 CAPTUM = "Captum IG-50"
 BLEND = "integrated-late and gradient, half and half"
-PEERS = (CAPTUM, "gradient", "attention", "ablation", "occlusion", "integrated", BLEND)
+PEERS = (
+    CAPTUM, "gradient", "attention", "ablation", "occlusion", "integrated", "integrated-late", BLEND
+)  # fmt: skip
 MUST = PEERS[:3]
 
 

@@ -64,8 +64,11 @@ class Refined:
         return found
 
     def _moved(self, shares: Floats, design: np.ndarray, values: Floats) -> Floats:
-        kept = design - design.mean(0)
-        answers = values - values.mean()
+        # The empty text is far from all others, where the score is no sum any more: it only says
+        # how much there is to share.
+        used = np.arange(len(design)) != 1
+        kept = design[used] - design[used].mean(0)
+        answers = values[used] - values[used].mean()
         said = kept @ shares
         fit = float(said @ answers) / max(float(said @ said), 1e-12)
         prior = min(MOST, max(LEAST, fit)) * shares
