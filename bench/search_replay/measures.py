@@ -106,6 +106,6 @@ def ranks(reached: Mapping[str, Array]) -> tuple[dict[str, float], float]:
     table = np.stack([values.mean(1) for values in reached.values()], axis=1)
     each = np.apply_along_axis(rankdata, 1, table)
     chance = float("nan")
-    if len(table) >= 3 and np.ptp(table) > 0:
+    if min(table.shape) >= 3 and np.ptp(table) > 0:
         chance = float(friedmanchisquare(*table.T).pvalue)
     return dict(zip(reached, map(float, each.mean(0)), strict=True)), chance

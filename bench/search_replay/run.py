@@ -1,9 +1,11 @@
 """Replays searches on recorded learning curves; see README.md.
 
     python bench/search_replay/run.py [--quick] [--seeds 30] [--only TASK ...] [--deep]
+        [--method NAME ...]
 
 Replays are kept in work/, so that a run that was stopped goes on. --quick replays two seeds on two
-tasks, prints the rows and keeps none of them.
+tasks, prints the rows and keeps none of them. --method replays these alone ("ours" is one) and
+prints how they fared.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 from keeper import Keeper, Settings  # noqa: E402
 from ledger import keep_further, keep_results  # noqa: E402
 from measures import Replayed, judged  # noqa: E402
-from story import rows, shown  # noqa: E402
+from story import methods_told, rows, shown  # noqa: E402
 from tables import Table, read  # noqa: E402
 
 QUESTION = (
@@ -66,6 +69,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--only", nargs="*", default=[], help="names of tasks")
     parser.add_argument("--deep", action="store_true", help="records with all layers adapted")
+    parser.add_argument("--method", nargs="*", default=[], choices=[*PEERS, *OURS])
     given = parser.parse_args()
     settings = Settings(2 if given.quick else given.seeds, RUNS, "d" if given.deep else "s", LEAST)
     tables = read(settings.depth, settings.least)
@@ -73,7 +77,10 @@ def main() -> None:
     chosen = chosen[:2] if given.quick else chosen
     if not chosen:
         sys.exit(f"no task has {LEAST} records yet; make some with bench/history/record.py")
-    found = replayed(Keeper(tables, settings), chosen)
+    found = replayed(Keeper(tables, settings), chosen, given.method or (*PEERS, *OURS))
+    if given.method:
+        print(methods_told(found))
+        return
     lines = rows(found, chosen)
     for line in lines:
         print(json.dumps(asdict(line)))
@@ -82,10 +89,12 @@ def main() -> None:
         keep([asdict(line) for line in lines], settings.seeds, shown(found, chosen))
 
 
-def replayed(keeper: Keeper, tables: list[Table]) -> dict[str, list[list[Replayed]]]:
+def replayed(
+    keeper: Keeper, tables: list[Table], methods: Sequence[str]
+) -> dict[str, list[list[Replayed]]]:
     """For each method its replays, per task and seed."""
     found: dict[str, list[list[Replayed]]] = {}
-    for method in (*PEERS, *OURS):
+    for method in methods:
         make = keeper.ours if method in OURS else keeper.peer
         found[method] = []
         for table in tables:

@@ -105,8 +105,8 @@ def _risks(found: Found) -> list[Row]:
 
 def shown(found: Found, tables: Sequence[Table]) -> str:
     """Tables and ranks that do not fit the house's form."""
-    order, chance = ranks({name: of(r, "reached") for name, r in found.items()})
-    parts = ["### Recorded tables", _tables(tables), "### Methods", _methods(found, order)]
+    _, chance = ranks({name: of(r, "reached") for name, r in found.items()})
+    parts = ["### Recorded tables", _tables(tables), "### Methods", methods_told(found)]
     told = "cannot be told below three tasks" if np.isnan(chance) else f"p = {chance:.3g}"
     seeds = len(found["ours"][0])
     parts.append(
@@ -129,20 +129,24 @@ def _tables(tables: Sequence[Table]) -> str:
     return "\n".join(lines)
 
 
-def _methods(found: Found, order: Mapping[str, float]) -> str:
+def methods_told(found: Found) -> str:
+    """How each method fared over all tasks."""
+    order, _ = ranks({name: of(r, "reached") for name, r in found.items()})
     lines = [
         "| method | trainings to within 1 point | never | mean rank | test regret of what ships | "
-        "worse than default by 0.5 | worse at all | trainings spent | CPU s thought |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "worse than default by 0.5 | worse at all | trainings spent | median | "
+        f"at most {BILL:g} | CPU s thought |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, results in sorted(found.items(), key=lambda pair: order[pair[0]]):
-        ahead = of(results, "ahead")
+        ahead, spent = of(results, "ahead"), of(results, "spent")
         lines.append(
             f"| {name} | {of(results, 'reached').mean():.2f} | "
             f"{100 * of(results, 'censored').mean():.0f} % | {order[name]:.1f} | "
             f"{100 * of(results, 'final').mean():.2f} | "
             f"{100 * (ahead < -RESOLUTION - 1e-9).mean():.0f} % | "
-            f"{100 * (ahead < -1e-9).mean():.0f} % | {of(results, 'spent').mean():.1f} | "
+            f"{100 * (ahead < -1e-9).mean():.0f} % | {spent.mean():.1f} | "
+            f"{np.median(spent):.1f} | {100 * (spent <= BILL).mean():.0f} % | "
             f"{of(results, 'thought').mean():.2f} |"
         )
     return "\n".join(lines)

@@ -1,8 +1,7 @@
 """Shares of a cheap method, moved by a few random hidings of words towards what these do.
 
 Hiding words at random and fitting what that did is the more faithful way on many models, but takes
-a pass for each of several draws a word. Around shares that are nearly right already, a few draws
-for the whole text are enough.
+many passes. Around shares that are nearly right already, a few draws can be of use.
 """
 
 from __future__ import annotations

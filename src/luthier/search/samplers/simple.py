@@ -13,10 +13,11 @@ from luthier.search.trial import Config
 DRAWS = 50
 
 RATE = "rate_offset"
-"""The learning rate, as the logarithm of its ratio to the formula's."""
+"""The learning rate, in decades from the formula's."""
 
 ASIDE = 0.4
-"""How far from the default's rate a search without history looks first: half as much again."""
+"""Decades from the default's rate at which a search without history looks first: a factor of 2.5
+up and down."""
 
 
 def opening_of(space: Space, portfolio: Sequence[Config]) -> list[Config]:

@@ -10,11 +10,9 @@ from luthier.recipe.load import recipe_from_dict
 from luthier.recipe.model import Full, Ia3, Lora
 from luthier.recipe.recipe import Recipe
 from luthier.search.parameter import Choice, Parameter, Range
+from luthier.search.samplers.simple import RATE
 from luthier.search.space import Space
 from luthier.search.trial import Config, Value
-
-RATE = "rate_offset"
-"""Decades between the learning rate and that of the formula."""
 
 DEPTH = "depth"
 """Share of the layers that are adapted, from the top."""

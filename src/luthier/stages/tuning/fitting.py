@@ -15,10 +15,11 @@ from luthier.evaluate.baseline import LinearProbe
 from luthier.models.build import assemble, build_adapter, build_head
 from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
+from luthier.search.samplers.simple import RATE
 from luthier.search.trial import Config, Slice
 from luthier.stages import planning
 from luthier.stages.parts.answers import features, truth_of
-from luthier.stages.tuning.configured import RATE, configured, rate_offset
+from luthier.stages.tuning.configured import configured, rate_offset
 from luthier.stages.workshop import Workshop
 from luthier.train.schedule import default_rate
 

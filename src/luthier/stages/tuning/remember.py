@@ -6,6 +6,7 @@ import math
 
 from luthier.core.hashing import hash_value
 from luthier.evaluate.measure import metric
+from luthier.search.deciding.track import DEFAULT
 from luthier.search.trial import UNITS
 from luthier.stages.training import Trained
 from luthier.stages.tuning.configured import default_space
@@ -46,7 +47,7 @@ def remember(shop: Workshop, trained: Trained, record: RunRecord, store: Store) 
     config = dict(default_space(shop.recipe, shop.task, own_offset(shop)).default)
     store.studies.put(about)
     stopped = "finished" if seen[-1][0] >= steps else "frozen"
-    store.studies.put_trial(record.id, TrialRow("t000", 0, "run", config, status=stopped))
+    store.studies.put_trial(record.id, TrialRow(DEFAULT, 0, "run", config, status=stopped))
     points: dict[int, PointRow] = {}
     before = 0
     for step, value in seen[1:]:
@@ -54,7 +55,7 @@ def remember(shop: Workshop, trained: Trained, record: RunRecord, store: Store) 
         own = [v for s, v in losses if before < s <= step]
         train_loss = sum(own) / len(own) if own else float("nan")
         cost = trained.state.seconds * step / max(1, trained.state.step)
-        points[unit] = PointRow("t000", unit, value, float("nan"), train_loss, cost)
+        points[unit] = PointRow(DEFAULT, unit, value, float("nan"), train_loss, cost)
         before = step
     store.studies.put_points(record.id, list(points.values()))
     return True

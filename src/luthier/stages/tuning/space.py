@@ -10,9 +10,10 @@ from luthier.core.types import Task
 from luthier.recipe.recipe import Recipe
 from luthier.recipe.tune import Bounds
 from luthier.search.parameter import Choice, Parameter, Range
+from luthier.search.samplers.simple import RATE
 from luthier.search.space import Space
 from luthier.search.trial import Config, Value
-from luthier.stages.tuning.configured import DEPTH, RATE, configured, default_space, rate_offset
+from luthier.stages.tuning.configured import DEPTH, configured, default_space, rate_offset
 
 SHORT = {
     "learning_rate": RATE,
