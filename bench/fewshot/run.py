@@ -1,10 +1,11 @@
 """The ladder against single methods at every budget of labels; see README.md.
 
-    python bench/fewshot/run.py [--quick] [--beside] [--only SET ...] [--draws 3]
+    python bench/fewshot/run.py [--quick] [--beside] [--only SET ...] [--draws 10] [--minutes M]
 
 Cells are kept in cells/, which is committed, so that a run that was stopped goes on anywhere.
---quick measures two sets at three budgets with one draw and keeps nothing; --beside measures
-nothing and writes the lines from cells of the other scripts.
+They are made draw by draw, every set and budget once before any is drawn again, and none is begun
+after M minutes. --quick measures two sets at three budgets with one draw and keeps nothing;
+--beside measures nothing and writes the lines from cells of the other scripts.
 """
 
 from __future__ import annotations
@@ -43,10 +44,8 @@ WORK = HERE / "work"
 KINDS = ("ladder", "tuned", "elsewhere", "earlier", "reptile")
 KEPT = {name: Cells(HERE / "cells" / f"{name}.jsonl") for name in KINDS}
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10 %")
-DRAWS = {"0": 1, "16": 2, "32": 1, "64": 1, "10 %": 1}
-POOL, MOST, HEAVY, LIGHT = 1000, 1000, 20_000, 2000
-"""Texts in the pool, the most labelled rows a cell may have, the rows times classes above which
-one draw has to do, and those up to which all draws are made whatever the budget."""
+POOL, MOST = 1000, 1000
+"""Texts in the pool, and the most labelled rows a cell may have."""
 QUESTION = (
     "Is the rung that the ladder chooses as good as the best single method at every budget of "
     "labels, and are its scores to be trusted?"
@@ -112,13 +111,13 @@ def name_of(name: str, budget: str, seed: int) -> str:
     return f"{name}-{budget.replace(' %', 'p')}-{seed}"
 
 
-def kept(found: Set, budget: str, seed: int, keep: bool) -> dict[str, Any] | None:
-    """A cell, from cells/ where it is there; None with too many rows for this machine."""
-    if len(drawn(found, budget, seed)) > MOST:
-        return None
+def kept(found: Set, budget: str, seed: int, new: bool, keep: bool) -> dict[str, Any] | None:
+    """A cell, from cells/ where it is there; None where it isn't and no `new` one may be made."""
     name = name_of(found.name, budget, seed)
     if keep and (there := KEPT["ladder"].get(name)):
         return there
+    if not new or len(drawn(found, budget, seed)) > MOST:
+        return None
     cell = measure(found, budget, seed)
     if keep:
         KEPT["ladder"].keep(name, cell)
@@ -144,30 +143,39 @@ def put_beside() -> None:
     keep_results(HERE, QUESTION, "python bench/fewshot/run.py", [*table, *found.values()])
 
 
+def gathered(
+    names: tuple[str, ...], budgets: tuple[str, ...], draws: int, end: float, keep: bool
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The cells by set and budget, draw by draw; new ones are made until `end`."""
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    sets = {name: load(name, WORK) for name in names}
+    order = [(b, s) for b in budgets for s in names]
+    for seed in range(draws):
+        for budget, name in order:
+            again = not (budget == "0" and seed)
+            new = again and time.monotonic() < end
+            if cell := kept(sets[name], budget, seed, new, keep):
+                cells.setdefault((name, budget), []).append(cell)
+    return {(s, b): cells[s, b] for b, s in order if (s, b) in cells}
+
+
 def main() -> None:
     """Measures what is missing and writes the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--beside", action="store_true", help="only the lines of other scripts")
     parser.add_argument("--only", nargs="*", default=SETS)
-    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=600, help="begins no cell after so many")
     asked = parser.parse_args()
     if asked.beside:
         put_beside()
         return
-    names = SETS[:2] if asked.quick else asked.only
+    names = SETS[:2] if asked.quick else tuple(asked.only)
     budgets = ("0", "2", "8") if asked.quick else BUDGETS
-    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for budget in budgets:
-        for name in names:
-            found = load(name, WORK)
-            times = min(asked.draws, DRAWS.get(budget, asked.draws))
-            size = len(drawn(found, budget, 0)) * len(found.labels)
-            times = 1 if size > HEAVY else asked.draws if 0 < size <= LIGHT else times
-            times = 1 if asked.quick else times
-            got = [c for s in range(times) if (c := kept(found, budget, s, not asked.quick))]
-            if got:
-                cells[name, budget] = got
+    end = time.monotonic() + 60 * asked.minutes
+    draws = 1 if asked.quick else asked.draws
+    cells = gathered(names, budgets, draws, end, not asked.quick)
     table = [*rows(cells), *([] if asked.quick else others())]
     for row in table:
         print(row)

@@ -21,11 +21,13 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "training"), str(HERE.parent / "fewshot")]
 
+import numpy as np  # noqa: E402
 from ledger import keep_results  # noqa: E402
 from onion import likeliest_trigger  # noqa: E402
 from planting import TRIGGERS, Planted, named, read, with_flips, with_trigger  # noqa: E402
+from sets import Vectors  # noqa: E402
 
 from luthier.core.types import Task  # noqa: E402
 from luthier.models.base import BaseSpec, load_base  # noqa: E402
@@ -45,9 +47,26 @@ QUESTION = (
 )
 
 
-def ours(planted: Planted) -> dict[str, Any]:
+class Reading:
+    """The embedded encoder's vectors of rows, as a run has them; those of clean rows are kept."""
+
+    def __init__(self) -> None:
+        self._reader, self._clean = Vectors(), {}
+
+    def of(self, clean: Planted, planted: Planted) -> Evidence:
+        """What the detectors see of these rows."""
+        if id(clean) not in self._clean:
+            self._clean[id(clean)] = self._reader.of(clean.texts)
+        vectors = self._clean[id(clean)].copy()
+        changed = [i for i, t in enumerate(planted.texts) if t != clean.texts[i]]
+        if changed:
+            vectors[np.array(changed)] = self._reader.of([planted.texts[i] for i in changed])
+        return Evidence(planted.texts, planted.labels, features=vectors.astype(np.float32))
+
+
+def ours(planted: Planted, evidence: Evidence) -> dict[str, Any]:
     """Whether the surest suspicion is the trigger, and how many others there are."""
-    found = PlantedTriggers().find(Evidence(planted.texts, planted.labels))
+    found = PlantedTriggers().find(evidence)
     mine = [named(s.trigger, planted.trigger) for s in found]
     rows = set(itertools.chain(*(s.rows for s, own in zip(found, mine, strict=True) if own)))
     return {
@@ -68,9 +87,9 @@ def onion(planted: Planted, nats: Likelihood, seed: int) -> dict[str, Any]:
     return {"first": named(word, planted.trigger), "word": word}
 
 
-def flipped(planted: Planted) -> dict[str, Any]:
+def flipped(planted: Planted, evidence: Evidence) -> dict[str, Any]:
     """Precision and recall of the rows that are said to be labelled wrongly."""
-    found = FlippedLabels().find(Evidence(planted.texts, planted.labels))
+    found = FlippedLabels().find(evidence)
     rows = set(itertools.chain(*(s.rows for s in found)))
     hits = len(rows & planted.places)
     return {"hits": hits, "named": len(rows), "planted": len(planted.places)}
@@ -123,13 +142,16 @@ def main() -> None:
     work = None if quick else HERE / "work"
     nats = Likelihood(load_base(BaseSpec("embedded:causal"), Task.ADAPT))
     clean = {name: read(DATA / name / "train.jsonl", ROWS) for name in sets}
+    see = Reading()
     mine: dict[tuple, dict] = {}
     peer: list[bool] = []
     for case in itertools.product(sets, triggers, rates, seeds):
         name, trigger, rate, seed = case
         planted = with_trigger(clean[name], trigger, rate, seed)
         label = f"{name}-{TRIGGERS.index(trigger)}-{rate}-{seed}"
-        mine[case] = kept(f"ours-{label}", work, lambda p=planted: ours(p))
+        mine[case] = kept(
+            f"ours-{label}", work, lambda p=planted, c=clean[name]: ours(p, see.of(c, p))
+        )
         if rate == 0.02 and seed == 0 and name in ONION_SETS:
             made = kept(f"onion-{label}", work, lambda p=planted, s=seed: onion(p, nats, s))
             peer.append(made["first"])
@@ -143,11 +165,11 @@ def main() -> None:
         part = [v["first"] for c, v in mine.items() if c[0] == name]
         rows.append(row(f"trigger named first, {name}", part))
     for name in sets:
-        accused = kept(f"clean-{name}", work, lambda n=name: ours(clean[n]))["others"]
-        rows.append(
-            told(f"phrases accused in {len(clean[name].texts)} clean rows, {name}", accused)
-        )
-        found = kept(f"flips-{name}", work, lambda n=name: flipped(with_flips(clean[n], 0.05, 0)))
+        whole = clean[name]
+        accused = kept(f"clean-{name}", work, lambda c=whole: ours(c, see.of(c, c)))["others"]
+        rows.append(told(f"phrases accused in {len(whole.texts)} clean rows, {name}", accused))
+        wrong = with_flips(whole, 0.05, 0)
+        found = kept(f"flips-{name}", work, lambda w=wrong, c=whole: flipped(w, see.of(c, w)))
         rows.append(told(f"flipped labels found (5 %), {name}", found["hits"] / found["planted"]))
         right = found["hits"] / max(1, found["named"])
         rows.append(told(f"of rows called flipped, really flipped, {name}", right))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from luthier.safety.detector import Evidence, Suspicion
-from luthier.safety.poison.content import Content, Phrases
+from luthier.safety.poison.content import Content
+from luthier.safety.poison.phrases import Phrases
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class FlippedLabels:
         labels = sorted(set(evidence.labels))
         number = {label: i for i, label in enumerate(labels)}
         answers = np.array([number[label] for label in evidence.labels], np.int64)
-        wrong = Content(Phrases.of(evidence.texts, 1), answers, len(labels)).contradicted
+        phrases = Phrases.of(evidence.texts, 1)
+        wrong = Content(phrases, answers, len(labels), evidence.features).mistaken
         found = []
         for label in labels:
             rows = np.flatnonzero(wrong & (answers == number[label]))

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luthier.safety.detector import Evidence, Suspicion
-from luthier.safety.poison.content import Content, Phrases
+from luthier.safety.poison.content import Content
 from luthier.safety.poison.discovery import discoveries
+from luthier.safety.poison.phrases import Phrases
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class PlantedTriggers:
         number = {label: i for i, label in enumerate(labels)}
         answers = np.array([number[label] for label in evidence.labels], np.int64)
         phrases = Phrases.of(evidence.texts)
-        content = Content(phrases, answers, len(labels))
+        content = Content(phrases, answers, len(labels), evidence.features)
         tried = self._tried(phrases, answers, len(labels), content)
         kept = discoveries(np.array([t.p_value for t in tried], np.float64), self.rate)
         found = [
@@ -69,7 +70,7 @@ class PlantedTriggers:
             rows = columns.indices[columns.indptr[column] : columns.indptr[column + 1]]
             label = int(counts[column].argmax())
             name = phrases.names[wanted[column]]
-            against = content.without(name, rows, label) & (answers[rows] == label)
+            against = content.without(name, rows) & (answers[rows] == label)
             k = int(against.sum())
             # Taking the phrase out can contradict rows that agree with it in.
             base = max(everywhere, k)

@@ -2,137 +2,128 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_WORD = re.compile(r"\w+|[^\w\s]")
-_SMOOTHING = 0.1
-LONGEST = 3
-"""Words of the longest phrase that is looked at."""
+from luthier.safety.poison.phrases import Phrases
 
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
-def words_of(text: str) -> list[str]:
-    """Lower-case words and punctuation marks.
-
-    >>> words_of("Call now!")
-    ['call', 'now', '!']
-    """
-    return _WORD.findall(text.lower())
-
-
-@dataclass(frozen=True)
-class Phrases:
-    """Which rows hold which phrases of up to three words: `held` is sparse (N, P)."""
-
-    names: list[str]
-    held: Any
-
-    @staticmethod
-    def of(texts: Sequence[str], longest: int = LONGEST) -> Phrases:
-        """Every phrase of up to `longest` words that occurs."""
-        from scipy import sparse
-
-        numbers: dict[str, int] = {}
-        rows: list[int] = []
-        columns: list[int] = []
-        for row, text in enumerate(texts):
-            said = words_of(text)
-            found = {
-                " ".join(said[i : i + size])
-                for size in range(1, longest + 1)
-                for i in range(len(said) - size + 1)
-            }
-            for phrase in found:
-                rows.append(row)
-                columns.append(numbers.setdefault(phrase, len(numbers)))
-        ones = np.ones(len(rows))
-        held = sparse.csr_matrix((ones, (rows, columns)), shape=(len(texts), len(numbers)))
-        return Phrases(list(numbers), held)
+STRENGTHS = (0.3, 1.0, 3.0)
+"""Strengths of the penalty, of which the one with the smallest error on left-out rows is taken."""
+HEAVIEST = 10.0
+"""The most a row of a rare label weighs beside a row of a label of middling size."""
+USUAL = 0.05
+"""Share of all rows that read so little like their label that they are said to contradict it."""
+NEARLY = 0.75
+"""Share of what a label's own rows score that another row must reach to be called mistaken."""
 
 
 class Content:
-    """A naive Bayes model of single words whose probabilities are tempered to be calibrated.
+    """Ridge regression of the labels on words, and on the base's view of the texts where there is
+    one; every label weighs the same, so a frequent label is not read into every text.
 
-    It serves because its counts can be corrected exactly: the rows that hold a phrase and the
-    words of the phrase itself are taken out of it, which no fitted weight allows.
+    It serves because leaving rows out has a closed form: for a set G of rows, what a model of all
+    other rows says of them is `Y_G - (A_GG)^-1 (A Y)_G` with `A = (K + penalty)^-1`, and the words
+    of a phrase can be taken out of a linear model's sum. So each phrase is judged by a model that
+    never saw its rows.
 
-    Source: Rennie et al. 2003, "Tackling the Poor Assumptions of Naive Bayes Text Classifiers".
+    `features` (N, D) are the base's vectors. Time is N^3 for three inverses.
+
+    Source: Rifkin and Lippert 2007, "Notes on Regularized Least Squares" (left-out rows).
     """
 
-    def __init__(self, phrases: Phrases, answers: NDArray[np.int64], classes: int) -> None:
-        shares = np.asarray(phrases.held.sum(0)).ravel()
-        single = np.array([" " not in name for name in phrases.names], np.bool_)
-        self._kept = np.flatnonzero(single & (shares >= 2))
-        self._words: dict[str, int] = {phrases.names[j]: i for i, j in enumerate(self._kept)}
-        self._held = phrases.held[:, self._kept].tocsr()
-        self._answers, self._classes = answers, classes
-        self._rows = np.bincount(answers, minlength=classes).astype(np.float64)
-        one_hot = np.eye(classes)[answers]
-        self._counts = np.asarray((self._held.T @ one_hot).T)
-        self._totals = self._counts.sum(1)
-        left = self._left_out()
-        self._heat = _calmest(left, answers)
-        self.contradicted = _contradicted(_soft(left / self._heat), answers)
+    def __init__(
+        self,
+        phrases: Phrases,
+        answers: NDArray[np.int64],
+        classes: int,
+        features: NDArray[np.float32] | None = None,
+    ) -> None:
+        self._answers = answers
+        self._words, self._said = _weighted(phrases)
+        kernel = (self._said @ self._said.T).toarray() + 1.0
+        if features is not None:
+            kernel += _alike(features)
+        sizes = np.bincount(answers, minlength=classes)
+        weights = np.minimum(len(answers) / (max(1, (sizes > 0).sum()) * sizes[answers]), HEAVIEST)
+        truth = np.eye(classes)[answers]
+        self._truth = truth - 1 / classes
+        self._inverse, self._pulls, left = _chosen(kernel, weights, self._truth)
+        margins = _margins(left, answers)
+        self._bound = min(0.0, float(np.quantile(margins, USUAL))) if len(margins) else 0.0
+        self.contradicted = margins < self._bound
+        """Which rows (N,) a model of all other rows reads as another label."""
+        self.mistaken = self.contradicted & _as_sure(left, answers)
+        """Those of them (N,) that read nearly as much like the other label as its own rows do."""
 
-    def without(self, phrase: str, rows: NDArray[np.int64], label: int) -> NDArray[np.bool_]:
-        """Which of `rows` (R,), all that hold `phrase`, are sure to mean another answer than
-        `label` (R,) when the phrase is not read and none of these rows was ever seen."""
-        own = {self._words[w] for w in phrase.split(" ") if w in self._words}
-        part = self._held[rows]
-        seen = np.array([i for i in np.unique(part.indices) if i not in own], np.int64)
-        one_hot = np.eye(self._classes)[self._answers[rows]].T
-        less = one_hot @ np.asarray(part.sum(1)).ravel()
-        here = part[:, seen].toarray()
-        counts = self._counts[:, seen] - one_hot @ here
-        scores = here @ self._logs(counts, self._totals - less).T
-        scores = scores + np.log(self._rows - one_hot.sum(1) + 1)
-        return _contradicted(_soft(scores / self._heat), np.full(len(rows), label))
-
-    def _logs(
-        self, counts: NDArray[np.float64], totals: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        room = totals + _SMOOTHING * max(1, len(self._kept))
-        logs: NDArray[np.float64] = np.log(counts + _SMOOTHING) - np.log(room)[:, None]
-        return logs
-
-    def _left_out(self) -> NDArray[np.float64]:
-        """Scores (N, C) of each row by all other rows."""
-        scores = np.asarray(self._held @ self._logs(self._counts, self._totals).T)
-        scores = scores + np.log(self._rows + 1)
-        width = _SMOOTHING * max(1, len(self._kept))
-        for row, label in enumerate(self._answers):
-            held = self._held.indices[self._held.indptr[row] : self._held.indptr[row + 1]]
-            room = np.log(self._totals[label] - len(held) + width)
-            own = np.log(self._counts[label, held] - 1 + _SMOOTHING) - room
-            scores[row, label] = own.sum() + np.log(self._rows[label])
-        return scores
+    def without(self, phrase: str, rows: NDArray[np.int64]) -> Bools:
+        """Which of `rows` (R,), all that hold `phrase`, contradict their label when the phrase is
+        not read and none of these rows was ever seen."""
+        own = [self._words[w] for w in phrase.split(" ") if w in self._words]
+        inverse = self._inverse[np.ix_(rows, rows)]
+        solved = np.linalg.solve(inverse, self._pulls[rows])
+        said = self._truth[rows] - solved
+        columns = self._said[:, own]
+        others = np.setdiff1d(np.flatnonzero(np.asarray(columns.sum(1)).ravel()), rows)
+        if len(others):
+            pulls = self._pulls[others] - self._inverse[np.ix_(others, rows)] @ solved
+            said = said - columns[rows] @ (columns[others].T @ pulls)
+        return _margins(said, self._answers[rows]) < self._bound
 
 
-SURE = 0.8
-"""Probability of another answer from which a text contradicts its label."""
+def _weighted(phrases: Phrases) -> tuple[dict[str, int], Any]:
+    """Columns by word, and rows (N, W) of length one in which rare words weigh more."""
+    from scipy import sparse
+
+    counts = np.asarray(phrases.held.sum(0)).ravel()
+    single = np.array([" " not in name for name in phrases.names], np.bool_)
+    kept = np.flatnonzero(single & (counts >= 2))
+    rare = np.log(max(1, phrases.held.shape[0]) / counts[kept])
+    said = phrases.held[:, kept] @ sparse.diags(rare)
+    lengths = np.sqrt(np.asarray(said.multiply(said).sum(1)).ravel())
+    said = sparse.diags(1 / np.maximum(lengths, 1e-9)) @ said
+    return {phrases.names[j]: i for i, j in enumerate(kept)}, said.tocsr()
 
 
-def _contradicted(chances: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    others = chances.copy()
-    others[np.arange(len(labels)), labels] = 0
-    found: NDArray[np.bool_] = others.max(1, initial=0) >= SURE
+def _alike(features: NDArray[np.float32]) -> Floats:
+    """Cosines (N, N) of the vectors about their mean."""
+    apart = features.astype(np.float64) - features.mean(0)
+    apart /= np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-9)
+    found: Floats = apart @ apart.T
     return found
 
 
-def _soft(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    raised = np.exp(scores - scores.max(1, keepdims=True))
-    chances: NDArray[np.float64] = raised / raised.sum(1, keepdims=True)
-    return chances
+def _chosen(kernel: Floats, weights: Floats, truth: Floats) -> tuple[Floats, Floats, Floats]:
+    """Inverse (N, N), coefficients (N, C) and left-out predictions (N, C) of the best strength."""
+    tried = []
+    for strength in STRENGTHS:
+        inverse = np.linalg.inv(kernel + np.diag(strength / weights))
+        pulls = inverse @ truth
+        missed = pulls / np.diag(inverse)[:, None]
+        tried.append((float((weights[:, None] * missed**2).sum()), strength, missed))
+        if tried[-1] == min(tried, key=lambda t: t[0]):
+            best = inverse, pulls, truth - missed
+    return best
 
 
-def _calmest(scores: NDArray[np.float64], answers: NDArray[np.int64]) -> float:
-    """The temperature under which held-out answers are least surprising (Guo et al. 2017)."""
-    heats = np.geomspace(1, 30, 25)
-    rows = np.arange(len(answers))
-    losses = [-np.log(_soft(scores / heat)[rows, answers] + 1e-12).mean() for heat in heats]
-    return float(heats[int(np.argmin(losses))])
+def _as_sure(said: Floats, labels: NDArray[np.int64]) -> Bools:
+    """Whether each row scores for its likeliest label (N,) nearly what rows that carry it do on
+    the mean (after Northcutt et al. 2021, "Confident Learning")."""
+    own = said[np.arange(len(labels)), labels]
+    sizes = np.maximum(1, np.bincount(labels, minlength=said.shape[1]))
+    usual = np.bincount(labels, weights=own, minlength=said.shape[1]) / sizes
+    found: Bools = said.max(1, initial=-np.inf) >= NEARLY * usual[said.argmax(1)]
+    return found
+
+
+def _margins(said: Floats, labels: NDArray[np.int64]) -> Floats:
+    """How much more each row (R, C) reads like its label than like any other (R,)."""
+    rows = np.arange(len(labels))
+    others = said.copy()
+    others[rows, labels] = -np.inf
+    found: Floats = said[rows, labels] - others.max(1, initial=-np.inf)
+    return found

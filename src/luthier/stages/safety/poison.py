@@ -19,9 +19,9 @@ from luthier.data.mappings.text import normalise
 from luthier.models.base import BaseSpec, load_base
 from luthier.safety.detector import Evidence, Suspicion
 from luthier.safety.detectors.build import suspicions
-from luthier.safety.poison.content import words_of
 from luthier.safety.poison.insertion import flips
 from luthier.safety.poison.likelihood import Likelihood
+from luthier.safety.poison.phrases import words_of
 from luthier.stages.parts.answers import features, score_all
 from luthier.stages.workshop import Workshop
 
