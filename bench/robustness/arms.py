@@ -26,15 +26,14 @@ ATTACKS = ("words", "typos", "invisible", "lookalikes")
 
 @dataclass(frozen=True)
 class Size:
-    """Training rows and epochs, test rows for clean accuracy, attacked rows, and queries for each
-    row by exchanged words and by characters."""
+    """Training rows and epochs, test rows for clean accuracy, and for exchanged words and for
+    characters how many of these are attacked, with how many queries each."""
 
     train: int
     epochs: float
     test: int
-    attacked: int
-    words: int
-    characters: int
+    words: tuple[int, int]
+    characters: tuple[int, int]
 
 
 def some(file: Path, most: int, seed: int) -> list[dict[str, str]]:
@@ -44,31 +43,40 @@ def some(file: Path, most: int, seed: int) -> list[dict[str, str]]:
     return [{"text": rows[i]["text"], "label": str(rows[i]["label"])} for i in order]
 
 
-def measure(data: Path, adversarial: dict[str, Any] | None, size: Size) -> dict[str, Any]:
+def measure(
+    data: Path, adversarial: dict[str, Any] | None, size: Size, draw: int = 0
+) -> dict[str, Any]:
     """Which clean rows and which attacked rows were answered rightly, and CPU seconds of training.
 
-    Training is the stage of a real run: the probe, every update, every validation.
+    Training is the stage of a real run: the probe, every update, every validation. Each `draw` has
+    training rows, test rows and a seed of its own.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        rows = some(data / "train.jsonl", size.train, 0)
+        rows = some(data / "train.jsonl", size.train, 2 * draw)
         known = {row["label"] for row in rows}
-        test = [r for r in some(data / "test.jsonl", size.test, 1) if r["label"] in known]
+        test = [
+            r for r in some(data / "test.jsonl", size.test, 2 * draw + 1) if r["label"] in known
+        ]
         for name, part in (("train", rows), ("test", test)):
             text = "".join(json.dumps(row) + "\n" for row in part)
             (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
-        return _measure(folder, test, adversarial, size)
+        return _measure(folder, test, adversarial, size, draw)
 
 
 def _measure(
-    folder: Path, test: list[dict[str, str]], adversarial: dict[str, Any] | None, size: Size
+    folder: Path,
+    test: list[dict[str, str]],
+    adversarial: dict[str, Any] | None,
+    size: Size,
+    draw: int,
 ) -> dict[str, Any]:
     content: dict[str, Any] = {
         "task": "classify",
         "data": {"train": "train.jsonl", "test": "test.jsonl"},
         "model": {"id": "embedded:encoder", "precision": "float32", "max_tokens": 96},
         "adapter": {"kind": "lora"},
-        "train": {"epochs": size.epochs, "batch_size": 32},
+        "train": {"epochs": size.epochs, "batch_size": 32, "seed": draw},
         "fast": {"prefix_cache": "off", "pack": "off"},
     }
     if adversarial is not None:
@@ -89,17 +97,17 @@ def _measure(
     victim = victim_of(tuned)
     answers = victim.scores(texts).argmax(1)
     right = [bool(a == t) for a, t in zip(answers, truths, strict=True)]
-    few, held, thrown = slice(0, size.attacked), {}, {}
+    held, thrown = {}, {}
     for name in ATTACKS:
-        limits = Limits(size.words if name == "words" else size.characters)
+        few, queries = size.words if name == "words" else size.characters
         member = member_of(name, tuned, victim, lexicon)
-        attempts = member.run(victim, texts[few], truths[few], limits)
+        attempts = member.run(victim, texts[:few], truths[:few], Limits(queries))
         held[name] = [a.right and not a.fell() for a in attempts]
         thrown[name] = sum(sum(a.thrown_away.values()) for a in attempts)
     return {
         "seconds": seconds,
         "right": right,
-        "before": right[few],
+        "before": right[: size.characters[0]],
         "held": held,
         "thrown_away": thrown,
     }

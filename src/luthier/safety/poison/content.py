@@ -101,7 +101,7 @@ def _chosen(kernel: Floats, weights: Floats, truth: Floats) -> tuple[Floats, Flo
     """Inverse (N, N), coefficients (N, C) and left-out predictions (N, C) of the best strength."""
     tried = []
     for strength in STRENGTHS:
-        inverse = np.linalg.inv(kernel + np.diag(strength / weights))
+        inverse = np.asarray(np.linalg.inv(kernel + np.diag(strength / weights)), np.float64)
         pulls = inverse @ truth
         missed = pulls / np.diag(inverse)[:, None]
         tried.append((float((weights[:, None] * missed**2).sum()), strength, missed))
