@@ -16,6 +16,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,17 @@ def main() -> None:
         for rate in RATES if rows <= PEERS_UP_TO else ():
             known(place, f"Opacus {rate:g}", partial(theirs, place, rate), given.quick)
     if not given.quick:
-        told = [line for name, rows in SETS for line in lines(name, rows)]
+        told = merged(line for name, rows in SETS for line in lines(name, rows))
         KEPT.write_text(json.dumps({"rows": told}, indent=1) + "\n", encoding="utf-8")
+
+
+def merged(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """These lines in place of those of the same name, and every other line that was kept: the
+    runs behind them may lie on another machine."""
+    before = json.loads(KEPT.read_text(encoding="utf-8"))["rows"] if KEPT.is_file() else []
+    found = {(line["what"], line["peer"]): line for line in told}
+    kept = [found.pop((line["what"], line["peer"]), line) for line in before]
+    return [*kept, *found.values()]
 
 
 def rows_of(name: str, count: int, place: Path) -> Path:
