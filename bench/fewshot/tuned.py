@@ -30,20 +30,13 @@ CELLS = (
     ("banking77", "10 %", 0),
     ("snips", "10 %", 0),
     ("sentfin", "10 %", 0),
-    ("snips", "8", 0),
+    *((name, budget, 0) for budget in ("16", "8") for name in ("snips", TWITTER)),
     ("banking77", "8", 0),
-    (TWITTER, "8", 0),
-    (TWITTER, "64", 0),
-    ("snips", "32", 0),
-    ("sentfin", "32", 0),
-    ("medical_abstracts", "8", 0),
-    ("snips", "16", 0),
-    (TWITTER, "16", 0),
-    (TWITTER, "32", 0),
-    ("snips", "64", 0),
-    ("snips", "8", 1),
-    ("snips", "8", 2),
-    ("sentfin", "64", 0),
+    *(("medical_abstracts", budget, 0) for budget in ("16", "8")),
+    *((name, b, seed) for seed in (1, 2) for b in ("16", "8") for name in ("snips", TWITTER)),
+    *((name, budget, 0) for budget in ("32", "64") for name in ("snips", TWITTER, "sentfin")),
+    *(("medical_abstracts", budget, seed) for seed in (1, 2) for budget in ("16", "8")),
+    *(("banking77", "8", seed) for seed in (1, 2)),
     ("medical_abstracts", "64", 0),
     ("goemotions", "32", 0),
 )
@@ -81,8 +74,10 @@ def measure(found: Set, budget: str, seed: int, reader: Vectors) -> dict[str, An
         "decisions": [d for d in choice.as_dict()["decisions"] if d["rung"] == "tuned"],
     }  # fmt: skip
     rung = TunedStack()
-    if choice.rung == rung.name:
-        cell["tuned"] = metrics_on(found, known.made(rung).probabilities(test))
+    if not rung.refusal(known):
+        tuned, plain = known.made(rung).probabilities(test), frozen.fitted.probabilities(test)
+        cell["tuned"] = metrics_on(found, tuned)
+        cell["both"] = metrics_on(found, (tuned + plain) / 2)
     return cell
 
 
