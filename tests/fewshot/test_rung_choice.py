@@ -13,7 +13,7 @@ from luthier.core.errors import FixData
 from luthier.core.progress import Silence
 from luthier.evaluate.predictions import FloatArray
 from luthier.fewshot.choosing.choose import choose, telling
-from luthier.fewshot.choosing.evidence import Bench, Gain
+from luthier.fewshot.choosing.evidence import CREDIT_WINS, Bench, Credit, Gain
 from luthier.fewshot.choosing.sureness import abstention_of, shift_of, temperature_of
 from luthier.fewshot.folds import Cut, make_folds
 from luthier.fewshot.forms.centred import Centred
@@ -216,3 +216,14 @@ def test_of_many_rungs_the_luckiest_is_not_taken_for_better() -> None:
     assert lucky.proven(1) and not lucky.proven(9)
     assert Gain(0.03, 0.01, 0.06, 0.995, 0.02).proven(9)
     assert not Gain(0.0, -0.01, 0.01, 0.995, 0.02).proven(1)
+
+
+def test_what_other_tasks_showed_decides_where_these_rows_are_few() -> None:
+    credit = Credit(0.015, 0.012)
+    few = Gain(-0.02, -0.08, 0.04, 0.3, 0.036).believed(credit, 48)
+    assert -0.02 < few.value < credit.mean and few.chance > CREDIT_WINS
+    many = Gain(-0.02, -0.026, -0.014, 0.0, 0.004).believed(credit, 2000)
+    assert many.value < 0 and many.chance < 0.05
+    level = [Gain(0.0, 0.0, 0.0, 0.0, 0.0).believed(credit, rows) for rows in (20, 2000)]
+    assert level[0].chance > level[1].chance, "the more rows show no difference, the less is due"
+    assert all(found.low < found.value < found.high for found in (few, many, *level))

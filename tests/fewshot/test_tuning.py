@@ -92,6 +92,17 @@ def test_the_base_is_as_it_was_and_the_kept_prefix_changes_nothing(bert: Path) -
     np.testing.assert_allclose(again, moved, atol=2e-4)
 
 
+def test_a_share_of_the_update_lies_between_the_untouched_and_the_tuned_encoder(bert: Path) -> None:
+    tiny = Tiny(bert)
+    given = tiny.seen(known(4))
+    base = tiny.encoder.base
+    apart = {}
+    for share in (0.0, 0.4, 1.0):
+        moved = Tunable(base, 0, share=share).tune(given).read(given.rows).vectors
+        apart[share] = float(np.abs(moved - given.rows.vectors).mean())
+    assert apart[0.0] < 1e-5 < apart[0.4] < apart[1.0]
+
+
 class Whole(Tunable):
     """One that keeps no hidden states."""
 

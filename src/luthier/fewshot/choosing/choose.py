@@ -11,7 +11,7 @@ import numpy as np
 from luthier.core.errors import FixData
 from luthier.core.progress import Progress
 from luthier.evaluate.predictions import FloatArray, IntArray
-from luthier.fewshot.choosing.evidence import LEVEL, Bench, Gain
+from luthier.fewshot.choosing.evidence import CREDIT_WINS, CREDITED, LEVEL, Bench, Credit, Gain
 from luthier.fewshot.choosing.sureness import (
     RISK,
     Abstention,
@@ -162,8 +162,8 @@ def _walk(
             continue
         progress.start(f"few labels: {rung.name}", None, "")
         gain, losers = bench.gain(rung, held), bench.losers(rung, held)
-        proven = gain.proven(len(tried))
-        reason = "better" if proven else "no proof that it is better"
+        credit = _credit(rung, bench.metric.name)
+        proven, reason = _verdict(gain, len(tried), credit, int(bench.counts.sum()))
         if proven and losers:
             place, fall = max(losers, key=lambda found: found[1])
             reason = f"class {known.labels[place]!r} would lose {100 * fall:.1f} points of recall"
@@ -171,6 +171,25 @@ def _walk(
         decisions.append(Decision(rung.name, held.name, accepted, reason, gain))
         held = rung if accepted else held
     return held
+
+
+def _credit(rung: Rung, metric: str) -> Credit | None:
+    """What other tasks say for a rung, where they were judged as these rows are."""
+    return getattr(rung, "credit", None) if metric in CREDITED else None
+
+
+def _verdict(gain: Gain, tried: int, credit: Credit | None, rows: int) -> tuple[bool, str]:
+    """Whether a rung is better, by these rows alone or with what other tasks showed, and why."""
+    if gain.proven(tried):
+        return True, "better"
+    if credit is None:
+        return False, "no proof that it is better"
+    whole = gain.believed(credit, rows)
+    said = (
+        f"with {100 * credit.mean:+.1f} points that it brought on other tasks, "
+        f"{100 * whole.chance:.0f} % likely to be better"
+    )
+    return whole.chance >= CREDIT_WINS, said
 
 
 @dataclass(frozen=True)

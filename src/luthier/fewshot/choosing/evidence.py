@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -25,6 +26,24 @@ standard errors of nothing."""
 
 
 @dataclass(frozen=True)
+class Credit:
+    """What a rung brought on other tasks over the one below it: `mean` and `spread` (standard
+    deviation over tasks) of the gain in shares of right answers."""
+
+    mean: float
+    spread: float
+
+
+CREDITED = ("accuracy", "macro_f1")
+"""Metrics on the scale of a credit."""
+CREDIT_WINS = 0.75
+"""With a credit, so large must the chance be that a rung is better at all: other tasks have shown
+already that it is not one of many tried on these rows."""
+ONE_ROW = 1.0
+"""Rows by which two rungs may differ that agreed on every row held out, as a standard error."""
+
+
+@dataclass(frozen=True)
 class Gain:
     """How much better a rung is: its `value` with an interval, and its `chance` of being any."""
 
@@ -39,6 +58,17 @@ class Gain:
         likely enough for all of them (Bonferroni), and more than half a standard error."""
         needed = 1 - (1 - MUST_WIN) / tried
         return self.value > 0 and self.chance >= needed and self.value >= self.error / 2
+
+    def believed(self, credit: Credit, rows: int) -> Gain:
+        """The gain when what these `rows` held out show and what other tasks showed are weighed by
+        their precision (the mean of two normal estimates)."""
+        error = max(self.error, ONE_ROW / max(1, rows))
+        own, other = 1 / error**2, 1 / credit.spread**2
+        value = (own * self.value + other * credit.mean) / (own + other)
+        width = (own + other) ** -0.5
+        reach = NormalDist().inv_cdf((1 + LEVEL) / 2) * width
+        chance = NormalDist(value, width).cdf(0)
+        return Gain(value, value - reach, value + reach, 1 - chance, width)
 
 
 @dataclass(frozen=True, eq=False)

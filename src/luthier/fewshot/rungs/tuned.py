@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from luthier.fewshot.choosing.evidence import Credit
 from luthier.fewshot.folds import Cut, cut_of
 from luthier.fewshot.rung import Known, Rung
 from luthier.fewshot.rungs.blends import Stacked
@@ -16,6 +17,8 @@ SECONDS = 300.0
 MOST_FOLDS = 5
 TELLING_ROWS = 350
 """Rows held out from which further folds are not worth a tuning each."""
+CREDIT = Credit(0.015, 0.012)
+"""What it brought over the stacked blend on other tasks (`bench/fewshot/tuned.py`)."""
 
 
 def _missing(known: Known) -> str:
@@ -38,6 +41,7 @@ class TunedStack(FoldedStack):
     name: str = "tuned"
     order: int = 8
     seconds: float = SECONDS
+    credit: Credit | None = CREDIT
     inner: Stacked = field(default_factory=lambda: Stacked("tuned", 8, _members()))
 
     def refusal(self, known: Known) -> str:
