@@ -25,14 +25,15 @@ from luthier.fewshot.tuning.encoder import Tunable
 
 TWITTER = "twitter_financial_sentiment"
 CELLS = (
-    (TWITTER, "10 %", 0),
-    ("mts_dialog", "10 %", 0),
-    ("banking77", "10 %", 0),
-    ("snips", "10 %", 0),
-    ("sentfin", "10 %", 0),
     *((name, budget, 0) for budget in ("16", "8") for name in ("snips", TWITTER)),
+    (TWITTER, "10 %", 0),
+    ("sentfin", "10 %", 0),
+    ("medical_abstracts", "16", 0),
     ("banking77", "8", 0),
-    *(("medical_abstracts", budget, 0) for budget in ("16", "8")),
+    ("mts_dialog", "10 %", 0),
+    ("snips", "10 %", 0),
+    ("banking77", "10 %", 0),
+    ("medical_abstracts", "8", 0),
     *((name, b, seed) for seed in (1, 2) for b in ("16", "8") for name in ("snips", TWITTER)),
     *((name, budget, 0) for budget in ("32", "64") for name in ("snips", TWITTER, "sentfin")),
     *(("medical_abstracts", budget, seed) for seed in (1, 2) for budget in ("16", "8")),

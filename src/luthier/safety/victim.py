@@ -24,6 +24,8 @@ from luthier.safety.attack import Scores, Slopes
 from luthier.safety.objectives.ascent import Disturbance, ascend
 
 PASS_ROWS = 64
+REMEMBERED = 20_000
+"""Texts whose answers are remembered, by what the model reads of them."""
 
 
 def _as_it_is(text: str) -> str:
@@ -40,18 +42,30 @@ class NetworkVictim:
     pad_id: int
     before: Callable[[str], str] = _as_it_is
     scored: int = field(default=0, init=False)
+    _answers: dict[bytes, Any] = field(default_factory=dict, init=False)
 
     def scores(self, texts: Sequence[str]) -> Scores:
-        """Probabilities (B, C)."""
-        found: list[Any] = [None] * len(texts)
+        """Probabilities (B, C).
+
+        Texts that the model reads alike, as those whose invisible signs a defence takes out, are
+        scored once; each still counts as a query. The weights may not change meanwhile.
+        """
+        examples = encode_texts([self.before(t) for t in texts], self.contract, False)
+        keys = [np.asarray(one.ids[0]).tobytes() for one in examples]
+        pairs = list(zip(keys, examples, strict=True))
+        new = {key: one for key, one in pairs if key not in self._answers}
+        if len(self._answers) + len(new) > REMEMBERED:
+            self._answers.clear()
+            new = dict(pairs)
         self.network.mode(False, False)
-        for places, batch in self._batches(texts, None):
+        order = list(new)
+        for places, batch in self._collated(list(new.values()), None):
             with torch.no_grad():
                 part = self.head.scores(self.network, batch)
             for place, row in zip(places, part, strict=True):
-                found[int(place)] = row
+                self._answers[order[int(place)]] = row
         self.scored += len(texts)
-        return np.stack(found)
+        return np.stack([self._answers[key] for key in keys])
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One pooled vector per text (B, D)."""
@@ -112,10 +126,15 @@ class NetworkVictim:
         self, texts: Sequence[str], truths: Sequence[int] | None
     ) -> list[tuple[NDArray[np.int64], Batch]]:
         examples = encode_texts([self.before(t) for t in texts], self.contract, False)
+        return self._collated(examples, truths)
+
+    def _collated(
+        self, examples: Sequence[Example], truths: Sequence[int] | None
+    ) -> list[tuple[NDArray[np.int64], Batch]]:
         encoded = _encoded(examples, truths)
         plan = BatchPlan(PASS_ROWS, 0, self.pad_id)
         device = str(next(self.network.parameters()).device)
-        parts = sequential(encoded, np.arange(len(texts)), plan, PASS_ROWS)
+        parts = sequential(encoded, np.arange(len(examples)), plan, PASS_ROWS)
         return [(part, collate(encoded, part, plan).to(device)) for part in parts]
 
 
