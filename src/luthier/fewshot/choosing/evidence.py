@@ -36,7 +36,7 @@ class Credit:
 
 CREDITED = ("accuracy", "macro_f1")
 """Metrics on the scale of a credit."""
-CREDIT_WINS = 0.75
+CREDIT_WINS = 2 / 3
 """With a credit, so large must the chance be that a rung is better at all: other tasks have shown
 already that it is not one of many tried on these rows."""
 ONE_ROW = 1.0
