@@ -7,6 +7,7 @@ import pickle
 import shutil
 import zipfile
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -91,6 +92,22 @@ def test_a_pickle_that_would_run_code_is_refused_and_nothing_is_left(
     with pytest.raises(FixModel, match="would run code"):
         convert_model(source, tmp_path / "to", Silence())
     assert not (tmp_path / "ran").exists() and not (tmp_path / "to").exists()
+
+
+def test_a_damaged_file_is_named_as_its_user_knows_it(bert: Path, tmp_path: Path) -> None:
+    source = _pickled(bert, tmp_path / "from")
+    file = source / "pytorch_model.bin"
+    file.write_bytes(b"not a pickle at all")
+    packed = tmp_path / "packed.zip"
+    with ZipFile(packed, "w") as archive:
+        for part in source.iterdir():
+            archive.write(part, part.name)
+    known = {source: str(file), file: str(file), packed: f"{packed}: {file.name}"}
+    for given, called in known.items():
+        with pytest.raises(FixModel, match="no file of pickled weights") as caught:
+            convert_model(given, tmp_path / "to", Silence())
+        assert str(caught.value).startswith(f"{called}: ")
+    assert not (tmp_path / "to").exists()
 
 
 def test_what_cannot_be_converted_is_said(bert: Path, tmp_path: Path) -> None:

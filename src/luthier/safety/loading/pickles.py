@@ -47,16 +47,18 @@ save_file({{n: t.contiguous().clone() for n, t in loaded.items()}}, sys.argv[2])
 """
 
 
-def convert(file: Path, out: Path) -> Path:
-    """Writes the tensors of a pickled file as the safetensors file `out`.
+def convert(file: Path, out: Path, place: str = "") -> Path:
+    """Writes the tensors of a pickled file as the safetensors file `out`; errors name `place`, or
+    the file where there is none.
 
     A child process without network, with limits on time, memory and file size, reads the pickle
     with `weights_only=True`, which runs no code of the file. `out` appears whole or not at all.
 
     Raises: FixModel when the file holds anything but tensors, or a limit is reached; FreeDisk.
     """
+    place = place or str(file)
     if not file.is_file():
-        raise FixModel(str(file), "there is no such file", "a file with pickled weights")
+        raise FixModel(place, "there is no such file", "a file with pickled weights")
     if out.exists():
         raise FixModel(str(out), "it is there already", "a file that does not exist yet")
     text = _CHILD.format(seconds=SECONDS, file=FILE_GB << 30, memory=MEMORY_GB << 30)
@@ -72,17 +74,27 @@ def convert(file: Path, out: Path) -> Path:
             check=False,
         )
         if done.returncode:
-            raise FixModel(str(file), _reason(done.stderr), "a file of tensors and nothing else")
+            raise FixModel(
+                place, _reason(done.stderr, _begins_so(file)), "a file of tensors and nothing else"
+            )
         check_safetensors(temporary)
         write_bytes(out, temporary.read_bytes())
     except subprocess.TimeoutExpired as error:
-        raise FixModel(str(file), "reading it took too long") from error
+        raise FixModel(place, "reading it took too long") from error
     finally:
         temporary.unlink(missing_ok=True)
     return out
 
 
-def _reason(said: str) -> str:
+def _begins_so(file: Path) -> bool:
+    """Whether a file begins as an archive of weights or as a pickle does."""
+    with file.open("rb") as stream:
+        return stream.read(2).startswith((b"PK", b"\x80"))
+
+
+def _reason(said: str, begins_so: bool) -> str:
+    if not begins_so:
+        return "it is no file of pickled weights, or a damaged one"
     if "Unsupported global" in said or "WeightsUnpickler" in said or "weights_only" in said:
         return "it is a pickle that would run code; nothing of it was run"
     last = (said.strip().splitlines() or ["the child ended without a word"])[-1]

@@ -70,7 +70,7 @@ def convert_model(source: Path, out: Path, progress: Progress) -> Converted:
         files = []
         for name in pickled:
             target = place / _safe_name(name)
-            convert(folder / name, target)
+            convert(folder / name, target, _called(source, name))
             files.append((name, target.name))
             progress.advance()
         left = {n: why for n in names if n not in pickled and (why := _why_left(folder / n))}
@@ -96,6 +96,13 @@ def _opened(source: Path) -> Iterator[Path]:
         inside.mkdir()
         (inside / source.name).symlink_to(source.resolve())
         yield inside
+
+
+def _called(source: Path, name: str) -> str:
+    """A file as its user knows it: an archive was opened in a folder that nobody has seen."""
+    if source.is_dir():
+        return str(source / name)
+    return str(source) if name == source.name else f"{source}: {name}"
 
 
 def _safe_name(name: str) -> str:
