@@ -220,10 +220,12 @@ def test_of_many_rungs_the_luckiest_is_not_taken_for_better() -> None:
 
 def test_what_other_tasks_showed_decides_where_these_rows_are_few() -> None:
     credit = Credit(0.015, 0.012)
-    few = Gain(-0.02, -0.08, 0.04, 0.3, 0.036).believed(credit, 48)
+    few = Gain(-0.02, -0.08, 0.04, 0.3, 0.036).believed(credit, 48, 0.4)
     assert -0.02 < few.value < credit.mean and few.chance > CREDIT_WINS
-    many = Gain(-0.02, -0.026, -0.014, 0.0, 0.004).believed(credit, 2000)
+    many = Gain(-0.02, -0.026, -0.014, 0.0, 0.004).believed(credit, 2000, 0.4)
     assert many.value < 0 and many.chance < 0.05
-    level = [Gain(0.0, 0.0, 0.0, 0.0, 0.0).believed(credit, rows) for rows in (20, 2000)]
+    level = [Gain(0.0, 0.0, 0.0, 0.0, 0.0).believed(credit, rows, 0.4) for rows in (20, 2000)]
     assert level[0].chance > level[1].chance, "the more rows show no difference, the less is due"
     assert all(found.low < found.value < found.high for found in (few, many, *level))
+    perfect = Gain(0.0, 0.0, 0.0, 0.0, 0.0).believed(credit, 20, 0.0)
+    assert perfect.chance < CREDIT_WINS, "nothing is left to gain"

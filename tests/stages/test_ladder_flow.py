@@ -99,7 +99,8 @@ def test_few_labels_take_the_ladder(place: Place) -> None:
     assert {"ladder.safetensors", "ladder.json"} <= kept
     card = (record.path / "model" / "README.md").read_text(encoding="utf-8")
     assert "ladder.safetensors" in card and "head.safetensors" not in card
-    assert not kept & {"adapter", "weights", "head.safetensors"}
+    assert not kept & {"weights", "head.safetensors"}
+    assert ("adapter" in kept) == (found["rung"] == "tuned")
 
 
 def test_its_model_answers_and_is_measured_as_in_the_run(place: Place) -> None:

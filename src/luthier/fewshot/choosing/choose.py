@@ -163,7 +163,11 @@ def _walk(
         progress.start(f"few labels: {rung.name}", None, "")
         gain, losers = bench.gain(rung, held), bench.losers(rung, held)
         credit = _credit(rung, bench.metric.name)
-        proven, reason = _verdict(gain, len(tried), credit, int(bench.counts.sum()))
+        proven = gain.proven(len(tried))
+        reason = "better" if proven else "no proof that it is better"
+        if credit is not None and not proven:
+            left = 1 - bench.score(held)[0]
+            proven, reason = _credited(gain, credit, int(bench.counts.sum()), left)
         if proven and losers:
             place, fall = max(losers, key=lambda found: found[1])
             reason = f"class {known.labels[place]!r} would lose {100 * fall:.1f} points of recall"
@@ -178,13 +182,9 @@ def _credit(rung: Rung, metric: str) -> Credit | None:
     return getattr(rung, "credit", None) if metric in CREDITED else None
 
 
-def _verdict(gain: Gain, tried: int, credit: Credit | None, rows: int) -> tuple[bool, str]:
-    """Whether a rung is better, by these rows alone or with what other tasks showed, and why."""
-    if gain.proven(tried):
-        return True, "better"
-    if credit is None:
-        return False, "no proof that it is better"
-    whole = gain.believed(credit, rows)
+def _credited(gain: Gain, credit: Credit, rows: int, left: float) -> tuple[bool, str]:
+    """Whether a rung is better by these rows and by what other tasks showed, and in what words."""
+    whole = gain.believed(credit, rows, left)
     said = (
         f"with {100 * credit.mean:+.1f} points that it brought on other tasks, "
         f"{100 * whole.chance:.0f} % likely to be better"

@@ -59,12 +59,14 @@ class Gain:
         needed = 1 - (1 - MUST_WIN) / tried
         return self.value > 0 and self.chance >= needed and self.value >= self.error / 2
 
-    def believed(self, credit: Credit, rows: int) -> Gain:
+    def believed(self, credit: Credit, rows: int, left: float) -> Gain:
         """The gain when what these `rows` held out show and what other tasks showed are weighed by
-        their precision (the mean of two normal estimates)."""
+        their precision (the mean of two normal estimates). No more than half of what is `left` to
+        gain is counted on."""
         error = max(self.error, ONE_ROW / max(1, rows))
         own, other = 1 / error**2, 1 / credit.spread**2
-        value = (own * self.value + other * credit.mean) / (own + other)
+        hoped = min(credit.mean, left / 2)
+        value = (own * self.value + other * hoped) / (own + other)
         width = (own + other) ** -0.5
         reach = NormalDist().inv_cdf((1 + LEVEL) / 2) * width
         chance = NormalDist(value, width).cdf(0)
