@@ -141,11 +141,11 @@ def _tenth(
 
 def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]]:
     """What tuning the encoder changed, where it was taken."""
-    told: list[dict[str, Any]] = []
+    told: list[dict[str, Any]] = _alone(tuned)
     for name, cell in tuned.items():
-        if cell["rung"] != "tuned" or name not in plain:
+        if cell["rung"] != "tuned":
             continue
-        before = 100 * plain[name]["methods"]["ladder"]["accuracy"]
+        before = 100 * cell["frozen"]["accuracy"]
         after = 100 * cell["ladder"]["accuracy"]
         task, budget, _ = name.rsplit("-", 2)
         what = f"accuracy where the tuned rung was taken, {task}, {budget.replace('p', ' %')}"
@@ -157,6 +157,23 @@ def _tuning(tuned: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]
     tried = sum(any(d["gain"] for d in cell["decisions"]) for cell in tuned.values())
     taken = sum(cell["rung"] == "tuned" for cell in tuned.values())
     return [row_of("cells in which tuning was tried, and taken (theirs)", "—", tried, taken), *told]
+
+
+def _alone(tuned: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the tuned rung brings where it is always taken: what its credit rests on."""
+    both = {n: (c["tuned"], c["frozen"]) for n, c in tuned.items() if "tuned" in c}
+    if not both:
+        return []
+    pairs = np.asarray([[100 * side["accuracy"] for side in pair] for pair in both.values()])
+    apart = pairs[:, 0] - pairs[:, 1]
+    names = np.asarray([name.rsplit("-", 2)[0] for name in both])
+    by_set = [apart[names == name].mean() for name in dict.fromkeys(names)]
+    spread = float(np.std(by_set, ddof=1)) if len(by_set) > 1 else float("nan")
+    what = (
+        f"accuracy of the tuned rung, always taken, mean of {len(both)} cells (its gain by set: "
+        f"{np.mean(by_set):.2f}, deviation {spread:.2f})"
+    )
+    return [row_of(what, "ladder without it", *pairs.mean(0), interval=span(apart))]
 
 
 def memory() -> dict[str, Any]:
