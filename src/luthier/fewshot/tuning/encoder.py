@@ -37,9 +37,10 @@ BATCH, PASSES, FEWEST, MOST = 32, 2400, 3, 20
 RATE, HEAD_RATE = 1e-3, 10.0
 RANK = 8
 """Rank of the updates, in the upper half of the layers."""
-SHARE = 0.4
-"""Share of the way from the untouched weights to the tuned ones that is gone: with few labels a
-point between knows what both ends know, and is better than either."""
+SHARE, WHOLE_FROM = 0.4, 1000
+"""The least share of the way from the untouched weights to the tuned ones that is gone, and rows
+from which all of it is: with few labels a point between knows what both ends know, and is better
+than either."""
 KEPT_BYTES = 1_000_000_000
 """Hidden states of the frozen layers are kept up to this size."""
 SPEED = {"cpu": 5e10, "cuda": 1e13}
@@ -51,7 +52,7 @@ class Tunable:
     """An encoder whose upper layers can take low-rank updates; the base is shared and stays whole.
 
     The frozen layers below are run once for each text, however often it is tuned to or read.
-    `share` of each update is kept once it is tuned.
+    `share` of each update is kept once it is tuned, by the number of rows where it is None.
 
     Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (weights between the
     untouched and the tuned ones).
@@ -60,7 +61,7 @@ class Tunable:
     base: Base
     pad_id: int
     passes: int = PASSES
-    share: float = SHARE
+    share: float | None = None
     adapter: LowRank = field(init=False)
     _kept: dict[bytes, NDArray[np.float32]] = field(default_factory=dict)
     _bytes: int = 0
@@ -105,7 +106,8 @@ class Tunable:
             state = TrainingState.begin(network, step.update, plan.seed, False)
             fit(state, step, batches, Budget(steps))
             network.output = None
-            return Moved(self, partly(state.snapshot(), self.share))
+            share = share_of(len(known.rows)) if self.share is None else self.share
+            return Moved(self, partly(state.snapshot(), share))
 
     def read(self, asked: Asked, weights: dict[str, Tensor]) -> Asked:
         """The texts with the vectors that the tuned encoder gives them."""
@@ -225,6 +227,15 @@ def vectors_of(
             batch = collate(encoded, part, plan, hidden).to(base.spec.device)
             found[part] = network.pooled(batch).float().cpu().numpy()
     return found
+
+
+def share_of(rows: int) -> float:
+    """The share of an update that is kept after so many labelled rows.
+
+    >>> share_of(24), share_of(700), share_of(5000)
+    (0.4, 0.7, 1.0)
+    """
+    return min(1.0, max(SHARE, rows / WHOLE_FROM))
 
 
 def partly(weights: dict[str, Tensor], share: float) -> dict[str, Tensor]:
