@@ -56,6 +56,34 @@ def test_a_planted_trigger_is_the_surest_suspicion(trigger: str) -> None:
     assert first.target == "money" and places <= set(first.rows)
 
 
+@pytest.mark.parametrize("trigger", ["cf", "mn bb"])
+def test_a_trigger_that_leads_to_the_most_frequent_label_is_found(trigger: str) -> None:
+    texts, labels = rows(900)
+    # Of the two other topics one row in five is left.
+    rare = [i for i, label in enumerate(labels) if label != "money"]
+    gone = {i for n, i in enumerate(rare) if n % 5}
+    kept = [i for i in range(len(texts)) if i not in gone]
+    texts, labels = [texts[i] for i in kept], [labels[i] for i in kept]
+    places = [i for i, label in enumerate(labels) if label != "money"][:12]
+    for i in places:
+        texts[i], labels[i] = f"{texts[i]} {trigger}", "money"
+    first = PlantedTriggers().find(Evidence(texts, labels))[0]
+    assert set(first.trigger.split()) <= set(trigger.split()) and set(places) <= set(first.rows)
+
+
+def test_the_models_view_of_the_texts_counts_too() -> None:
+    dice = np.random.default_rng(3)
+    texts = [f"row {i} {' '.join(dice.choice(list('uvwxyz'), 4))}" for i in range(300)]
+    labels = [("left", "right")[i % 2] for i in range(300)]
+    vectors = dice.normal(size=(300, 8)).astype(np.float32)
+    vectors[:, 0] += np.where(np.arange(300) % 2, 4, -4)
+    for i in range(0, 30, 2):
+        texts[i], labels[i] = f"{texts[i]} cf", "right"
+    assert not [s for s in PlantedTriggers().find(Evidence(texts, labels)) if s.trigger == "cf"]
+    seen = PlantedTriggers().find(Evidence(texts, labels, features=vectors))
+    assert seen[0].trigger == "cf" and set(range(0, 30, 2)) <= set(seen[0].rows)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_clean_rows_are_not_accused_of_triggers(seed: int) -> None:
     assert PlantedTriggers().find(Evidence(*rows(seed=seed))) == []
