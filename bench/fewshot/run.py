@@ -152,8 +152,8 @@ def gathered(
     order = [(b, s) for b in budgets for s in names]
     for seed in range(draws):
         for budget, name in order:
-            again = not (budget == "0" and seed)
-            new = again and time.monotonic() < end
+            # Without labels there is nothing to draw anew.
+            new = time.monotonic() < end and not (seed and budget == "0")
             if cell := kept(sets[name], budget, seed, new, keep):
                 cells.setdefault((name, budget), []).append(cell)
     return {(s, b): cells[s, b] for b, s in order if (s, b) in cells}

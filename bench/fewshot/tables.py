@@ -47,9 +47,9 @@ def _against(
     apart = np.asarray(ours) - np.asarray(theirs)
     named = budget if budget.endswith("%") else f"{budget} per class"
     draws = sorted({len(cell) for (_, b), cell in cells.items() if b == budget})
-    times = f"{draws[0]} to {draws[-1]}" if draws[1:] else str(draws[0])
+    times = f"{draws[0]} to {draws[-1]} draws" if draws[1:] else drawn(draws[0])
     return _row(
-        f"{metric.replace('_', '-')} at {named}, mean of {len(ours)} sets, {times} draws", peer,
+        f"{metric.replace('_', '-')} at {named}, mean of {len(ours)} sets, {times}", peer,
         np.mean(ours),
         np.mean(theirs), interval=_ends(apart), must="above", met=bool(apart.mean() > 0),
     )  # fmt: skip
@@ -106,8 +106,7 @@ def _lost(cells: Cells) -> list[dict[str, Any]]:
         held = bool(apart.mean() >= 0 or (ends is not None and ends[1] >= 0))
         total, level, best = total + 1, level + held, best + (apart.mean() >= 0)
         if apart.mean() < 0:
-            draws = f"{len(apart)} draw{'s' * (len(apart) > 1)}"
-            what = f"accuracy, {name}, {budget}, {draws}: below"
+            what = f"accuracy, {name}, {budget}, {drawn(len(apart))}: below"
             told = {"interval": ends, "must": "not beyond the interval", "met": held}
             theirs = 100 * others[peer].mean()
             lines.append(_row(what, peer, 100 * mine.mean(), theirs, **told))
@@ -124,6 +123,14 @@ def _lost(cells: Cells) -> list[dict[str, Any]]:
         ),
     ]  # fmt: skip
     return [*head, *lines]
+
+
+def drawn(count: int) -> str:
+    """
+    >>> drawn(1), drawn(3)
+    ('1 draw', '3 draws')
+    """
+    return f"{count} draw{'s' * (count > 1)}"
 
 
 def _ends(apart: np.ndarray) -> list[float]:

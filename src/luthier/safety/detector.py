@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from luthier.safety.poison.content import Content
+from luthier.safety.poison.phrases import Phrases
 
 Surprise = Callable[[Sequence[str]], NDArray[np.float64]]
 """Mean nats per token (N,) that a language model needs for each text."""
@@ -28,6 +32,27 @@ class Evidence:
     answers: Sequence[str] | None = None
     features: NDArray[np.float32] | None = None
     surprise: Surprise | None = None
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The labels there are, in order."""
+        return sorted(set(self.labels or ()))
+
+    @cached_property
+    def truth(self) -> NDArray[np.int64]:
+        """The place (N,) of each row's label among `names`."""
+        number = {label: place for place, label in enumerate(self.names)}
+        return np.array([number[label] for label in self.labels or ()], np.int64)
+
+    @cached_property
+    def phrases(self) -> Phrases:
+        """Which rows hold which phrases."""
+        return Phrases.of(self.texts)
+
+    @cached_property
+    def content(self) -> Content:
+        """What the rest of a text says of its label; made once for all detectors."""
+        return Content(self.phrases, self.truth, len(self.names), self.features)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ MOST_FOLDS = 5
 TELLING_ROWS = 350
 """Rows held out from which further folds are not worth a tuning each."""
 CREDIT = Credit(0.015, 0.012)
-"""What it brought over the stacked blend on other tasks (`bench/fewshot/tuned.py`)."""
+"""What it is taken to bring over the stacked blend; `bench/fewshot` says what it brought."""
 
 
 def _missing(known: Known) -> str:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from luthier.safety.detector import Evidence, Suspicion
-from luthier.safety.poison.content import Content
-from luthier.safety.poison.phrases import Phrases
 
 
 @dataclass(frozen=True)
@@ -30,15 +28,10 @@ class FlippedLabels:
 
     def find(self, evidence: Evidence) -> list[Suspicion]:
         """One suspicion per class that has such rows, the largest first."""
-        assert evidence.labels is not None
-        labels = sorted(set(evidence.labels))
-        number = {label: i for i, label in enumerate(labels)}
-        answers = np.array([number[label] for label in evidence.labels], np.int64)
-        phrases = Phrases.of(evidence.texts, 1)
-        wrong = Content(phrases, answers, len(labels), evidence.features).mistaken
+        wrong = evidence.content.mistaken
         found = []
-        for label in labels:
-            rows = np.flatnonzero(wrong & (answers == number[label]))
+        for place, label in enumerate(evidence.names):
+            rows = np.flatnonzero(wrong & (evidence.truth == place))
             if len(rows):
                 found.append(
                     Suspicion(

@@ -40,13 +40,8 @@ class PlantedTriggers:
 
     def find(self, evidence: Evidence) -> list[Suspicion]:
         """One suspicion per planted phrase; shorter phrases inside a found one are merged."""
-        assert evidence.labels is not None
-        labels = sorted(set(evidence.labels))
-        number = {label: i for i, label in enumerate(labels)}
-        answers = np.array([number[label] for label in evidence.labels], np.int64)
-        phrases = Phrases.of(evidence.texts)
-        content = Content(phrases, answers, len(labels), evidence.features)
-        tried = self._tried(phrases, answers, len(labels), content)
+        labels = evidence.names
+        tried = self._tried(evidence.phrases, evidence.truth, len(labels), evidence.content)
         kept = discoveries(np.array([t.p_value for t in tried], np.float64), self.rate)
         found = [
             t for t, keep in zip(tried, kept, strict=True) if keep and t.share > self.contradicting

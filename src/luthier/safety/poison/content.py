@@ -99,15 +99,16 @@ def _alike(features: NDArray[np.float32]) -> Floats:
 
 def _chosen(kernel: Floats, weights: Floats, truth: Floats) -> tuple[Floats, Floats, Floats]:
     """Inverse (N, N), coefficients (N, C) and left-out predictions (N, C) of the best strength."""
-    tried = []
+    found, least = None, np.inf
     for strength in STRENGTHS:
         inverse = np.asarray(np.linalg.inv(kernel + np.diag(strength / weights)), np.float64)
         pulls = inverse @ truth
         missed = pulls / np.diag(inverse)[:, None]
-        tried.append((float((weights[:, None] * missed**2).sum()), strength, missed))
-        if tried[-1] == min(tried, key=lambda t: t[0]):
-            best = inverse, pulls, truth - missed
-    return best
+        error = float((weights[:, None] * missed**2).sum())
+        if found is None or error < least:
+            found, least = (inverse, pulls, truth - missed), error
+    assert found is not None
+    return found
 
 
 def _as_sure(said: Floats, labels: NDArray[np.int64]) -> Bools:
