@@ -28,7 +28,9 @@ class Classifier(nn.Module):
 
     def __init__(self, folder: str, kind: str) -> None:
         super().__init__()
-        body = AutoModel.from_pretrained(folder, add_pooling_layer=False)
+        still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        # Loading leaves a model set to answer, and Opacus follows only layers set to train.
+        body = AutoModel.from_pretrained(folder, add_pooling_layer=False, **still).train()
         if kind != "full":
             layers = ["query", "value"]
             if kind == "lora-all":

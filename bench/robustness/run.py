@@ -37,6 +37,11 @@ ARMS: dict[str, dict[str, Any] | None] = {
     "synonyms": {"kind": "none", "synonyms": True},
     "synonyms and spelling": {"kind": "none", "synonyms": True, "spelling": True},
     "spelling": {"kind": "none", "spelling": True},
+    "spelling, unknown words as one": {
+        "kind": "none",
+        "spelling": True,
+        "unknown_words": "one",
+    },
     "words": {"kind": "words", "radius": 0.25, "weight": 1.0},
     "words, synonyms and spelling": {
         "kind": "words",
@@ -48,7 +53,7 @@ ARMS: dict[str, dict[str, Any] | None] = {
     "freelb": {"kind": "freelb", "radius": 0.1, "steps": 1, "canonicalise": False},
 }
 KEPT = Cells(HERE / "cells" / "arms.jsonl")
-FOR_WORDS, FOR_SLIPS = "synonyms", "spelling"
+FOR_WORDS, FOR_SLIPS = "synonyms", "spelling, unknown words as one"
 CHARACTERS = ("invisible", "lookalikes", "typos")
 FULL = Size(600, 3.0, 700, (60, 1000), (200, 40))
 QUICK = Size(64, 1.0, 60, (8, 60), (8, 10))

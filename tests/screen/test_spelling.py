@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -87,6 +89,32 @@ def test_slips_of_the_attack_are_those_of_fingers(seed: int) -> None:
         assert not {slip(m, word) for m in made} & (ODD | {None})
 
 
+HIDING = replace(TAUGHT, unknown="[UNK]")
+
+
+@pytest.mark.parametrize(
+    ("given_text", "read"),
+    [
+        ("book Zabriskie or Zabriskei", "book [UNK] or [UNK]"),
+        ("the tabel at 7 or B7x", "the table at 7 or B7x"),
+        ("a tàblé", "a tàblé"),
+        ("книга и 本を読む", "книга и 本を読む"),
+        ("ab BZ", "ab BZ"),
+        ("ODDITY", "[UNK]"),
+    ],
+)
+def test_words_nobody_knows_are_one_word_where_that_is_asked(given_text: str, read: str) -> None:
+    assert HIDING(given_text).text == read
+
+
+@given(st.text(max_size=60) | st.lists(WORDS).map(" ".join))
+def test_every_character_has_a_place_where_words_are_hidden(text: str) -> None:
+    found = HIDING(text)
+    assert len(found.places) == len(found.text)
+    assert list(found.places) == sorted(found.places)
+    assert all(0 <= place < len(text) for place in found.places)
+
+
 def test_words_of_single_rows_are_not_kept() -> None:
     texts = ["call Mr Zabriskie", "call the bank", "the bank"]
     learnt = Spelling.learn(texts, ["weather", "to"])
@@ -99,4 +127,5 @@ def test_other_words_are_another_contract() -> None:
     assert Spelling({"table": 4}).hash != Spelling({"table": 5}).hash
     assert Spelling({}, ("a", "b")).hash != Spelling({}, ("b", "a")).hash
     assert Spelling({}, (), {"a b": 2}).hash != Spelling({}).hash
+    assert HIDING.hash != TAUGHT.hash
     assert Spelling({"a": 1, "b": 2}).hash == Spelling({"b": 2, "a": 1}).hash

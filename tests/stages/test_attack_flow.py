@@ -70,6 +70,23 @@ def test_slips_are_undone_in_training_and_in_use(place: Place) -> None:
     assert len(contract["spelling"]) > 8
 
 
+def test_words_nobody_knows_are_read_as_one_in_training_and_in_use(place: Place) -> None:
+    asked: dict[str, Any] = {"kind": "none", "unknown_words": "one"}
+    with pytest.raises(FixRecipe, match="needs `spelling: true`"):
+        place.run({"safety.adversarial": asked})
+    asked |= {"spelling": True}
+    with pytest.raises(FixRecipe, match="no token for unknown words"):
+        place.run({"safety.adversarial": asked})
+    short = {"model.id": "embedded:encoder", "train.max_steps": 2, "adapter.top_layers": 1}
+    result = place.run({"safety.adversarial": asked, **short})
+    rows = [{"text": f"a loan for {name}"} for name in ("zzqabry", "wwoxulip", "today")]
+    answers = list(api.predict(result.run, rows, place.store))
+    assert answers[0] == answers[1] != answers[2]
+    made = api.explain(result.run, place.store, texts=[rows[0]["text"]])
+    (told,) = made["explanations"]
+    assert "zzqabry" in json.dumps(told)
+
+
 def test_near_words_are_read_as_one_in_training_and_in_use(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

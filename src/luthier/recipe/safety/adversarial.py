@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from luthier.recipe.section import Section
 
@@ -26,6 +26,18 @@ class Adversarial(Section):
     spelling: bool = False
     """Undo slips of the keyboard before the tokenizer of an encoder, in training and in use, by the
     words and pairs of words of the training rows, which are kept with the model."""
+    unknown_words: Literal["keep", "one"] = "keep"
+    """With `spelling`, `one` reads each word that neither the training rows nor the tokenizer's
+    vocabulary know as the same unknown word, so that slips in names change nothing."""
     synonyms: bool = False
     """Read near words as one where the labels of the training rows allow it, before the tokenizer
     of an encoder that classifies, in training and in use; the groups are kept with the model."""
+
+    @model_validator(mode="after")
+    def _known_words(self) -> Adversarial:
+        if self.unknown_words == "one" and not self.spelling:
+            raise ValueError(
+                "`unknown_words: one` needs `spelling: true`, which knows the words; set that too, "
+                "or leave `unknown_words` out"
+            )
+        return self

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import log
+from unicodedata import combining, normalize
 
 from luthier.core.hashing import hash_value
 from luthier.screen.canonical import Canonical, canonical
@@ -43,20 +44,25 @@ class Spelling:
     `texts` rows, and words known besides, the most frequent first.
 
     Each word is read as the one that was likeliest meant: how frequent a word is, how often it
-    stands between these neighbours, and how easily fingers make one word of the other.
+    stands between these neighbours, and how easily fingers make one word of the other. Where an
+    `unknown` word is given, it stands in for every word of Latin letters that is not known then.
 
     Source: Kernighan, Church and Gale 1990, "A Spelling Correction Program Based on a Noisy
-    Channel Model"; pairs as in Church and Gale 1991, section 4; training on what comes out as in
-    Pruthi et al. 2019, "Combating Adversarial Misspellings".
+    Channel Model"; pairs as in Church and Gale 1991, section 4; training on what comes out, and
+    one word for all that are unknown, as in Pruthi et al. 2019, "Combating Adversarial
+    Misspellings", section 3.
     """
 
     rows: Mapping[str, int]
     known: Sequence[str] = ()
     pairs: Mapping[str, int] = field(default_factory=dict)
     texts: int = 1
+    unknown: str | None = None
 
     @staticmethod
-    def learn(texts: Iterable[str], known: Sequence[str], least: int = 2) -> Spelling:
+    def learn(
+        texts: Iterable[str], known: Sequence[str], least: int = 2, unknown: str | None = None
+    ) -> Spelling:
         """What the texts of the training rows teach; words and pairs of fewer than `least` rows
         are left out, as a name that stood in one row need not be kept."""
         lines = [[_START, *(w.lower() for w in _WORD.findall(text)), _END] for text in texts]
@@ -69,13 +75,14 @@ class Spelling:
             for (a, b), n in sorted(beside.items())
             if n >= least and a in stay and b in stay
         }
-        return Spelling(rows, tuple(known), pairs, max(1, len(lines)))
+        return Spelling(rows, tuple(known), pairs, max(1, len(lines)), unknown)
 
     @cached_property
     def hash(self) -> str:
         """Hash of everything that decides what becomes of a word."""
         taught = [dict(sorted(part.items())) for part in (self.rows, self.pairs)]
-        return hash_value([VERSION, *taught, list(self.known), self.texts])
+        hidden = [] if self.unknown is None else [self.unknown]
+        return hash_value([VERSION, *taught, list(self.known), self.texts, *hidden])
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -108,9 +115,23 @@ class Spelling:
             after = given[place + 1] if place + 1 < len(given) else _END
             found.append(self._meant(word, before, after))
         return [
-            word if meant == low else _cased(word, meant)
+            self._shown(word, meant if meant != low else None)
             for word, low, meant in zip(words, given, found, strict=True)
         ]
+
+    def _shown(self, word: str, meant: str | None) -> str:
+        """A word as the model is to see it, which was `meant` to be another one or not."""
+        if meant is not None:
+            return _cased(word, meant)
+        return word if self.unknown is None or self._knows(word.lower()) else self.unknown
+
+    def _knows(self, word: str) -> bool:
+        """Whether a word is known, with its accents or without; words of other scripts, and those
+        too short to be judged, count as known."""
+        if len(word) < SHORTEST or word in self.rows or word in self._places:
+            return True
+        bare = "".join(c for c in normalize("NFD", word) if not combining(c))
+        return not bare.isascii() or bare in self.rows or bare in self._places
 
     def _meant(self, word: str, before: str, after: str) -> str:
         others = self._others(word)

@@ -19,6 +19,7 @@ from luthier.stages.prepare import Prepared
 
 FILE = "spelling.json"
 _PLACE = "safety.adversarial.spelling"
+_UNKNOWN = "safety.adversarial.unknown_words"
 
 
 def wanted(recipe: Recipe) -> bool:
@@ -42,7 +43,7 @@ def learn_spelling(
     texts = prepared.table.column("text")
     assert texts is not None
     rows = [str(texts[int(i)]) for i in prepared.splits.train]
-    return _with(contract, Spelling.learn(rows, _known(base)))
+    return _with(contract, Spelling.learn(rows, _known(base), unknown=_unknown(recipe, base)))
 
 
 def save_spelling(contract: PromptContract, place: Path) -> None:
@@ -63,7 +64,19 @@ def load_spelling(
         return contract
     kept: dict[str, Any] = json.loads((place / FILE).read_text(encoding="utf-8"))
     taught = kept["rows"], kept.get("pairs", {}), kept.get("texts", 1)
-    return _with(contract, Spelling(taught[0], _known(base), *taught[1:]))
+    return _with(contract, Spelling(taught[0], _known(base), *taught[1:], _unknown(recipe, base)))
+
+
+def _unknown(recipe: Recipe, base: Base) -> str | None:
+    """The token that stands for all unknown words, where the recipe asks for one."""
+    adversarial = recipe.safety.adversarial if recipe.safety else None
+    if adversarial is None or adversarial.unknown_words == "keep":
+        return None
+    token: str | None = base.tokenizer.unk_token
+    if token is None:
+        why = "the tokenizer of the model has no token for unknown words"
+        raise FixRecipe(_UNKNOWN, why, advice="leave it out")
+    return token
 
 
 def _known(base: Base) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def _written(section: Adversarial) -> str:
     named: dict[str, str] = {"kind": section.kind}
     for name, value in section:
         if name != "kind" and (name == "canonicalise" or value != getattr(plain, name)):
-            named[name] = str(value).lower() if isinstance(value, bool) else f"{value:g}"
+            named[name] = f"{value:g}" if isinstance(value, float) else str(value).lower()
     return "{" + ", ".join(f"{name}: {value}" for name, value in named.items()) + "}"
 
 
