@@ -350,6 +350,17 @@ def test_a_tuned_encoder_is_kept_and_answers(place: Place) -> None:
     assert repeated.metrics["tuned"] == result.metrics["tuned"]
 
 
+def test_a_tuned_encoder_says_what_more_labels_bring_and_which_to_give(place: Place) -> None:
+    pool = [{"text": row["text"]} for row in made(9, 300)]
+    write_rows(place.folder / "pool.jsonl", pool)
+    changes = {"fewshot.rungs": ["tuned"], "fewshot.pool": "pool.jsonl"}
+    _, record = run(place, made(12), changes, test=made(5, 100))
+    found = ladder(record)
+    assert found["rung"] == "tuned" and found["outlook"] is not None
+    assert 3 < len(found["next"]) <= len(pool)
+    assert {one["text"] for one in found["next"]} <= {row["text"] for row in pool}
+
+
 def test_no_time_for_tuning_leaves_the_encoder_as_it_is(place: Place) -> None:
     _, record = run(place, made(8), {"fewshot.minutes": 0}, test=made(5, 100))
     told = {d["rung"]: d["reason"] for d in ladder(record)["decisions"]}

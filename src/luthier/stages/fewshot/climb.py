@@ -62,6 +62,9 @@ def climb(shop: Workshop, base_folder: Path, store: Store, progress: Progress) -
     choice = choose(known, rungs, metric, progress, section.risk)
     progress.say(f"few labels: the rung {choice.rung!r} was chosen; the report says why")
     held_out = held(shop, known, choice)
+    # Before the chosen encoder takes the place of the base, which rungs tune and put back.
+    outlook = foretold(known, choice, section.target, progress)
+    following = wanted(known, choice, pool.texts)
     taken: dict[str, Any] = {}
     if choice.rung == TunedStack().name:
         put_tuned(shop, known)
@@ -72,8 +75,7 @@ def climb(shop: Workshop, base_folder: Path, store: Store, progress: Progress) -
     shop.network.output = None
     trained.ladder, trained.held = told(choice, pool, left_out), held_out
     trained.ladder["earlier"] = taken or None
-    trained.ladder["outlook"] = foretold(known, choice, section.target, progress)
-    trained.ladder["next"] = wanted(known, choice, pool.texts)
+    trained.ladder["outlook"], trained.ladder["next"] = outlook, following
     unlabelled = None if len(known.rows) else shop.recipe.data.train
     trained.ladder["pool_file"] = section.pool or unlabelled
     reader = words_of(shop.contract.tokenizer)
