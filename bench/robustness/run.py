@@ -43,6 +43,7 @@ ARMS: dict[str, dict[str, Any] | None] = {
         "unknown_words": "one",
     },
     "words": {"kind": "words", "radius": 0.25, "weight": 1.0},
+    "words and synonyms": {"kind": "words", "radius": 0.25, "weight": 1.0, "synonyms": True},
     "words, synonyms and spelling": {
         "kind": "words",
         "radius": 0.25,
