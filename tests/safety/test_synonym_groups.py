@@ -37,3 +37,12 @@ def test_a_word_of_one_row_is_taken_for_unseen() -> None:
 def test_what_a_word_is_read_as_is_read_as_itself() -> None:
     found = groups(LEXICON, ["a film", "a movie", "play the game"], ["x", "y", "x"])
     assert not set(found.values()) & set(found)
+
+
+def test_a_chain_of_neighbours_takes_no_word_that_no_row_has() -> None:
+    names = dict(enumerate(("table", "desk", "lamp")))
+    chain = Lexicon(np.arange(3), np.asarray([[1], [-1], [1]], np.int64), names)
+    texts = ["a table"] * 4 + ["a desk"] * 2
+    assert groups(chain, texts, ["x"] * 6) == {"desk": "table"}
+    texts += ["a lamp"] * 2
+    assert groups(chain, texts, ["x"] * 8) == {"desk": "table", "lamp": "table"}

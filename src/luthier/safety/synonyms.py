@@ -22,7 +22,9 @@ def groups(
 
     The most frequent word of the training rows gathers its neighbours first, then the next one
     that is left. A word joins the nearest group whose training rows have labels like its own; one
-    of fewer than `least` rows is taken for one that never stood there.
+    of fewer than `least` rows is taken for one that never stood there. Where no group has gathered
+    such a word, it joins only one whose first word is its neighbour: no label would show that a
+    chain of neighbours had led too far.
 
     Source: Wang et al. 2021, "Natural Language Adversarial Defense through Synonym Encoding",
     algorithm 1; keeping words of different labels apart is our own.
@@ -45,7 +47,9 @@ def groups(
 
     for token in sorted(own, key=lambda t: (-int(own[t].sum()), t)):
         if token not in code:
-            found = (code[n] for n in near.get(token, ()) if n in code)
+            found = [code[n] for n in near.get(token, ()) if n in code]
+            if not own[token].any():
+                found = [g for g in found if g in near.get(token, ()) or token in near.get(g, ())]
             if not any(join(token, group) for group in found):
                 join(token, token)
         for other in near.get(token, ()):
