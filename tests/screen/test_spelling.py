@@ -21,6 +21,7 @@ TAUGHT = Spelling(
     {"look for": 8, "play book": 3},
     100,
 )
+HIDING = replace(TAUGHT, unknown="[UNK]")
 WORDS = st.text(st.sampled_from("abelot"), min_size=1, max_size=7)
 
 
@@ -62,10 +63,10 @@ def test_a_known_word_becomes_only_a_likelier_one() -> None:
 
 @given(st.text(max_size=60) | st.lists(WORDS).map(" ".join))
 def test_every_character_has_a_place(text: str) -> None:
-    found = TAUGHT(text)
-    assert len(found.places) == len(found.text)
-    assert list(found.places) == sorted(found.places)
-    assert all(0 <= place < len(text) for place in found.places)
+    for found in (TAUGHT(text), HIDING(text)):
+        assert len(found.places) == len(found.text)
+        assert list(found.places) == sorted(found.places)
+        assert all(0 <= place < len(text) for place in found.places)
 
 
 def test_a_changed_word_leads_back_to_the_whole_word_given() -> None:
@@ -89,9 +90,6 @@ def test_slips_of_the_attack_are_those_of_fingers(seed: int) -> None:
         assert not {slip(m, word) for m in made} & (ODD | {None})
 
 
-HIDING = replace(TAUGHT, unknown="[UNK]")
-
-
 @pytest.mark.parametrize(
     ("given_text", "read"),
     [
@@ -105,14 +103,6 @@ HIDING = replace(TAUGHT, unknown="[UNK]")
 )
 def test_words_nobody_knows_are_one_word_where_that_is_asked(given_text: str, read: str) -> None:
     assert HIDING(given_text).text == read
-
-
-@given(st.text(max_size=60) | st.lists(WORDS).map(" ".join))
-def test_every_character_has_a_place_where_words_are_hidden(text: str) -> None:
-    found = HIDING(text)
-    assert len(found.places) == len(found.text)
-    assert list(found.places) == sorted(found.places)
-    assert all(0 <= place < len(text) for place in found.places)
 
 
 def test_words_of_single_rows_are_not_kept() -> None:
