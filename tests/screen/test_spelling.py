@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier.safety.attacks.characters import misspelt
@@ -61,6 +61,7 @@ def test_a_known_word_becomes_only_a_likelier_one() -> None:
     assert Spelling({"other": 4}, words)("meet meat").text == "meet meat"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.lists(WORDS).map(" ".join))
 def test_every_character_has_a_place(text: str) -> None:
     for found in (TAUGHT(text), HIDING(text)):
