@@ -41,7 +41,7 @@ from luthier.fewshot.rung import Asked, Known  # noqa: E402
 from luthier.fewshot.rungs.family import FROZEN  # noqa: E402
 
 WORK = HERE / "work"
-KINDS = ("ladder", "tuned", "elsewhere", "earlier", "reptile")
+KINDS = ("ladder", "tuned", "elsewhere", "earlier", "reptile", "ordinary")
 KEPT = {name: Cells(HERE / "cells" / f"{name}.jsonl") for name in KINDS}
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10 %")
 POOL, MOST = 1000, 1000
