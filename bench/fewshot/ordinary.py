@@ -5,16 +5,14 @@ python bench/fewshot/ordinary.py [--minutes 30]
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from run import KEPT, WORK, drawn, name_of
-from sets import Set, load
+from run import drawn, fill
+from sets import Set
 
 from luthier.recipe.load import recipe_from_dict
 from luthier.stages import api
@@ -58,22 +56,5 @@ def measure(found: Set, budget: str, seed: int) -> dict[str, Any]:
     return {"rows": len(places), "seconds": round(seconds, 1), **told}
 
 
-def main() -> None:
-    """Goes through the cells that are missing until the time is over."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=float, default=30)
-    end = time.monotonic() + 60 * parser.parse_args().minutes
-    for name, budget, seed in CELLS:
-        title = name_of(name, budget, seed)
-        if KEPT["ordinary"].get(title):
-            continue
-        if time.monotonic() > end:
-            print("more cells are missing", file=sys.stderr)
-            return
-        cell = measure(load(name, WORK), budget, seed)
-        KEPT["ordinary"].keep(title, cell)
-        print(title, cell, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    fill("ordinary", CELLS, measure)

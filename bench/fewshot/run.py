@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,23 @@ def kept(found: Set, budget: str, seed: int, new: bool, keep: bool) -> dict[str,
     best = {name: round(100 * m["accuracy"], 1) for name, m in cell["methods"].items()}
     print(found.name, budget, seed, cell["rung"], round(cell["seconds"], 1), best, flush=True)
     return cell
+
+
+def fill(kind: str, cells: Sequence[tuple[str, str, int]], measure: Callable[..., Any]) -> None:
+    """Measures the cells of a kind that are missing, until the --minutes of the call are over."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=30)
+    end = time.monotonic() + 60 * parser.parse_args().minutes
+    for name, budget, seed in cells:
+        title = name_of(name, budget, seed)
+        if KEPT[kind].get(title):
+            continue
+        if time.monotonic() > end:
+            print("more cells are missing", file=sys.stderr)
+            return
+        cell = measure(load(name, WORK), budget, seed)
+        KEPT[kind].keep(title, cell)
+        print(title, cell, flush=True)
 
 
 def others() -> list[dict[str, Any]]:

@@ -5,15 +5,14 @@ python bench/fewshot/tuned.py [--minutes 30]
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from run import FROZEN, KEPT, WORK, drawn, known_of, metrics_on, name_of
-from sets import Set, Vectors, load
+from run import FROZEN, drawn, fill, known_of, metrics_on
+from sets import Set, Vectors
 
 from luthier.core.progress import Silence
 from luthier.data.feed.example import encode_texts
@@ -82,23 +81,5 @@ def measure(found: Set, budget: str, seed: int, reader: Vectors) -> dict[str, An
     return cell
 
 
-def main() -> None:
-    """Goes through the cells that are missing until the time is over."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=float, default=30)
-    end = time.monotonic() + 60 * parser.parse_args().minutes
-    reader = Vectors()
-    for name, budget, seed in CELLS:
-        title = name_of(name, budget, seed)
-        if KEPT["tuned"].get(title):
-            continue
-        if time.monotonic() > end:
-            print("more cells are missing", file=sys.stderr)
-            return
-        cell = measure(load(name, WORK), budget, seed, reader)
-        KEPT["tuned"].keep(title, cell)
-        print(title, cell, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    fill("tuned", CELLS, partial(measure, reader=Vectors()))

@@ -114,16 +114,13 @@ class Spelling:
             before = found[-1] if found else _START
             after = given[place + 1] if place + 1 < len(given) else _END
             found.append(self._meant(word, before, after))
-        return [
-            self._shown(word, meant if meant != low else None)
-            for word, low, meant in zip(words, given, found, strict=True)
-        ]
+        return [self._shown(word, meant) for word, meant in zip(words, found, strict=True)]
 
-    def _shown(self, word: str, meant: str | None) -> str:
-        """A word as the model is to see it, which was `meant` to be another one or not."""
-        if meant is not None:
+    def _shown(self, word: str, meant: str) -> str:
+        """A word as the model is to see it, by what it was `meant` to be, in lower case."""
+        if meant != word.lower():
             return _cased(word, meant)
-        return word if self.unknown is None or self._knows(word.lower()) else self.unknown
+        return word if self.unknown is None or self._knows(meant) else self.unknown
 
     def _knows(self, word: str) -> bool:
         """Whether a word is known, with its accents or without; words of other scripts, and those
