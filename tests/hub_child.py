@@ -119,6 +119,12 @@ def _load(asked: dict[str, Any]) -> Any:
     }
 
 
+def _writes(asked: dict[str, Any]) -> Any:
+    from luthier.models.places import writes
+
+    return {"writes": writes(asked["id"], asked.get("revision"))}
+
+
 def _command(asked: dict[str, Any]) -> Any:
     from typer.testing import CliRunner
 
@@ -134,6 +140,7 @@ def main() -> None:
     tried = _fence()
     answers = {
         "rows": _rows, "fingerprint": _fingerprint, "pin": _pin, "load": _load,
+        "writes": _writes,
         "command": _command, "tried": lambda _: tried,
     }  # fmt: skip
     out, sys.stdout = sys.stdout, sys.stderr

@@ -18,7 +18,7 @@ def rows(cells: Cells) -> list[dict[str, Any]]:
             found += [r for b in budgets(cells) if (r := _against(cells, b, peer, metric, scale))]
     found += [r for b in ("8", "16", "32") if (r := _calibration(cells, b))]
     found += [_regret(cells, "ladder"), _regret(cells, "stacked"), _regret(cells, "linear probe")]
-    return [*found, *_lost(cells)]
+    return [*found, *_with_pool(cells), *_lost(cells)]
 
 
 def budgets(cells: Cells) -> list[str]:
@@ -89,6 +89,27 @@ def _regret(cells: Cells, method: str) -> dict[str, Any]:
         "best in hindsight", np.mean(lost), 0.0, interval=_ends(np.asarray(lost)),
         **(must if method == "ladder" else {}),
     )  # fmt: skip
+
+
+def _with_pool(cells: Cells) -> list[dict[str, Any]]:
+    """The self-trained rung against the stacked one, always taken: what its credit rests on."""
+    found = []
+    for said, among in (("1 to 16", ("1", "2", "4", "8", "16")), ("32 and 64", ("32", "64"))):
+        by_set: dict[str, list[tuple[float, float]]] = {}
+        for (name, budget), cell in cells.items():
+            own, plain = (values(cell, m, "accuracy") for m in ("self-trained", "stacked"))
+            if budget in among and own is not None and plain is not None:
+                by_set.setdefault(name, []).append((100 * own.mean(), 100 * plain.mean()))
+        if len(by_set) < 2:
+            continue
+        both = np.asarray([np.mean(pairs, axis=0) for pairs in by_set.values()])
+        apart = both[:, 0] - both[:, 1]
+        what = (
+            f"accuracy of self-trained, always taken, at {said} per class, mean of {len(both)} "
+            f"sets (deviation of its gain: {apart.std(ddof=1):.2f})"
+        )
+        found.append(_row(what, "always stacked", *both.mean(axis=0), interval=_ends(apart)))
+    return found
 
 
 def _lost(cells: Cells) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from fewshot_rows import asked, known
 from luthier.core.progress import Silence
 from luthier.fewshot.choosing.choose import choose
+from luthier.fewshot.choosing.evidence import Credit
 from luthier.fewshot.folds import cut_of
 from luthier.fewshot.rungs.blends import Stacked
 from luthier.fewshot.rungs.linear import Described
@@ -61,3 +62,13 @@ def test_a_small_pool_is_refused_and_gain_must_be_shown() -> None:
     choice = choose(known(12), (Stacked(), self_trained()), "accuracy", Silence())
     told = {d.rung: d for d in choice.decisions}["self-trained"]
     assert told.accepted == (told.gain is not None and told.gain.proven(1))
+
+
+def test_what_other_tasks_showed_counts_from_as_many_rows_on() -> None:
+    rung = replace(self_trained(), credit=Credit(0.05, 0.01, per_class=12))
+    reasons = []
+    for count in (8, 12):
+        choice = choose(known(count), (Stacked(), rung), "accuracy", Silence())
+        reasons += [d.reason for d in choice.decisions if d.rung == "self-trained"]
+    assert "other tasks" not in reasons[0]
+    assert "other tasks" in reasons[1] or reasons[1] == "better"

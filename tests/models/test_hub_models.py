@@ -11,7 +11,7 @@ import pytest
 from hub_child import TOKEN, Child, asking
 from hub_server import HubServer, serving
 from luthier.core.errors import FixModel
-from luthier.models.places import is_hub, locate
+from luthier.models.places import is_hub, locate, writes
 
 POOLING = {"1_Pooling/config.json": json.dumps({"pooling_mode_cls_token": True}).encode()}
 
@@ -144,3 +144,15 @@ def test_places_that_are_not_the_hub(name: str) -> None:
 def test_an_embedded_model_needs_its_whole_name(name: str) -> None:
     with pytest.raises(FixModel, match="embedded:encoder, embedded:causal"):
         locate(name)
+
+
+def test_whether_a_model_writes_is_told_by_its_configuration_alone(
+    child: Child, hub: HubServer, tmp_path: Path
+) -> None:
+    assert child.ask("writes", id="lab/weightless") == {"writes": False}
+    assert not any("safetensors" in a.path for a in hub.asked if "lab/weightless/resolve" in a.path)
+    assert child.ask("writes", id="lab/chat") == {"writes": True}
+    assert writes("embedded:causal")
+    assert not writes(str(tmp_path)), "a folder without a configuration is none"
+    (tmp_path / "config.json").write_text('["no object"]', encoding="utf-8")
+    assert not writes(str(tmp_path))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage_place import Place, is_whole, write_rows
+from stage_place import Place, is_whole, nested, write_rows
 
 from luthier.core.errors import FixData, FixRecipe, LuthierError
 from luthier.core.progress import Silence
@@ -127,10 +127,29 @@ def test_many_labels_and_stated_training_are_trained_as_ever(place: Place) -> No
     assert record.recipe["fewshot"]["enabled"] == "off"
     assert not (record.path / "ladder.json").exists()
     assert (record.path / "model" / "head.safetensors").is_file()
-    write_rows(place.folder / "few.jsonl", made(40))
+    write_rows(place.folder / "few.jsonl", made(130))
     many = {"data": {"train": "few.jsonl"}, "model": {"id": str(place.model)}}
     plan = api.plan(recipe_from_dict(many), place.folder)
     assert plan.resolved.fewshot.enabled == "off" and plan.resolved.adapter.kind == "lora"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fewshot.minutes": 0},
+        {"fewshot.rungs": ["stacked"]},
+        {"model.id": "embedded:causal"},
+    ],
+)
+def test_the_ladder_is_left_sooner_where_no_rung_may_tune_the_encoder(
+    place: Place, changes: Mapping[str, Any]
+) -> None:
+    write_rows(place.folder / "few.jsonl", made(50))
+    content = {"data": {"train": "few.jsonl"}, "task": "classify"}
+    plan = api.plan(recipe_from_dict(content | {"model": {"id": str(place.model)}}), place.folder)
+    assert plan.resolved.fewshot.enabled == "on"
+    recipe = recipe_from_dict(content | nested(changes))
+    assert api.plan(recipe, place.folder).resolved.fewshot.enabled == "off"
 
 
 def test_a_plan_says_that_the_ladder_is_taken(place: Place) -> None:
@@ -209,7 +228,7 @@ def test_the_report_shows_what_more_labels_bring_and_which_to_give(place: Place)
 
 
 def test_what_is_said_for_a_ladder_that_is_not_taken_is_told(place: Place) -> None:
-    write_rows(place.folder / "few.jsonl", made(40))
+    write_rows(place.folder / "few.jsonl", made(130))
     many = {"data": {"train": "few.jsonl"}, "model": {"id": str(place.model)}}
     plan = api.plan(recipe_from_dict(many | {"fewshot": {"pool": "more.jsonl"}}), place.folder)
     assert any("fewshot.pool is not used" in note for note in plan.notes)

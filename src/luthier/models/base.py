@@ -17,7 +17,7 @@ from luthier.core.types import Task
 from luthier.models.files import check_weights
 from luthier.models.masked import refuse_headless, refuse_unfit
 from luthier.models.places import EMBEDDED as EMBEDDED
-from luthier.models.places import fetch, locate
+from luthier.models.places import fetch, is_causal, locate
 from luthier.models.quantized import quantization
 
 
@@ -150,7 +150,7 @@ def _refuse_gaps(place: str, tokenizer: Any, missing: Iterable[str]) -> None:
 
 def _kind(config: Any, task: Task, name: str) -> Literal["encoder", "masked", "causal"]:
     names = " ".join(getattr(config, "architectures", None) or [])
-    causal = "CausalLM" in names or "LMHead" in names
+    causal = is_causal(getattr(config, "architectures", None))
     if task is Task.ADAPT and not causal:
         refuse_unfit(config, f"model {name}")
         return "masked"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,6 +56,30 @@ def locate(spec_id: str) -> str:
     if _looks_local(spec_id):
         raise FixModel(f"model.id {spec_id!r}", "there is no such folder")
     return spec_id
+
+
+def writes(spec_id: str, revision: str | None = None) -> bool:
+    """Whether a model is one that writes, by its configuration alone, which is fetched where the
+    model is one of the hub. A folder without a readable one is none; loading it will say why.
+
+    Raises: as `locate` and `fetch`.
+    """
+    folder = Path(locate(spec_id))
+    folder = folder if folder.is_dir() else fetch(spec_id, revision, weights=False)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return is_causal(config.get("architectures"))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def is_causal(architectures: Sequence[str] | None) -> bool:
+    """
+    >>> is_causal(["LlamaForCausalLM"]), is_causal(["BertModel"]), is_causal(None)
+    (True, False, False)
+    """
+    names = " ".join(architectures or ())
+    return "CausalLM" in names or "LMHead" in names
 
 
 def _is_embedded(spec_id: str) -> bool:

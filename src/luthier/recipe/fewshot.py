@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from luthier.recipe.section import Section
 
-FEW = 32
-"""Labelled rows per class, in the median, below which `auto` takes the ladder."""
+FEW, FEW_TUNED = 32, 100
+"""Labelled rows per class, in the median, below which `auto` takes the ladder: the latter where
+its rungs may tune the encoder."""
 
 
 class Fewshot(Section):

@@ -162,7 +162,7 @@ def _walk(
             continue
         progress.start(f"few labels: {rung.name}", None, "")
         gain, losers = bench.gain(rung, held), bench.losers(rung, held)
-        credit = _credit(rung, bench.metric.name)
+        credit = _credit(rung, bench.metric.name, known.per_class)
         proven = gain.proven(len(tried))
         reason = "better" if proven else "no proof that it is better"
         if credit is not None and not proven:
@@ -177,9 +177,11 @@ def _walk(
     return held
 
 
-def _credit(rung: Rung, metric: str) -> Credit | None:
-    """What other tasks say for a rung, where they were judged as these rows are."""
-    return getattr(rung, "credit", None) if metric in CREDITED else None
+def _credit(rung: Rung, metric: str, per_class: float) -> Credit | None:
+    """What other tasks say for a rung, where they were judged as these rows are and had as many."""
+    credit: Credit | None = getattr(rung, "credit", None)
+    given = credit is not None and metric in CREDITED and per_class >= credit.per_class
+    return credit if given else None
 
 
 def _credited(gain: Gain, credit: Credit, rows: int, left: float) -> tuple[bool, str]:

@@ -28,10 +28,12 @@ standard errors of nothing."""
 @dataclass(frozen=True)
 class Credit:
     """What a rung brought on other tasks over the one below it: `mean` and `spread` (standard
-    deviation over tasks) of the gain in shares of right answers."""
+    deviation over tasks) of the gain in shares of right answers, with at least so many rows
+    `per_class`, in the median."""
 
     mean: float
     spread: float
+    per_class: float = 0.0
 
 
 CREDITED = ("accuracy", "macro_f1")

@@ -10,6 +10,7 @@ import numpy as np
 
 from luthier.core.errors import FixData
 from luthier.evaluate.predictions import FloatArray, IntArray
+from luthier.fewshot.choosing.evidence import Credit
 from luthier.fewshot.folds import Cut, cut_of
 from luthier.fewshot.forms.blend import TINY, Blend, How, joined
 from luthier.fewshot.rung import Known, Rung
@@ -75,6 +76,7 @@ class Stacked:
     order: int = 6
     members: tuple[Rung, ...] = field(default_factory=three)
     prior: tuple[float, ...] = PRIOR
+    credit: Credit | None = None
 
     def refusal(self, known: Known) -> str:
         """What is in the way of a member."""

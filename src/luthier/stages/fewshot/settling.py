@@ -17,8 +17,9 @@ from luthier.fewshot.choosing.choose import EVIDENCE_FROM, EVIDENCE_ROWS
 from luthier.fewshot.rungs.family import NAMES
 from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.fewshot.writing import NAMES as WAYS
+from luthier.models.places import writes
 from luthier.recipe.data import Split
-from luthier.recipe.fewshot import FEW, Fewshot
+from luthier.recipe.fewshot import FEW, FEW_TUNED, Fewshot
 from luthier.recipe.model import HeadOnly
 from luthier.recipe.recipe import Recipe
 from luthier.stages.prepare import Prepared
@@ -80,8 +81,8 @@ def _unused(recipe: Recipe, prepared: Prepared) -> Prepared:
         return _with_ways(recipe, prepared)
     note = (
         f"{' and '.join(unread)} {'is' if len(unread) == 1 else 'are'} not used: the few-shot "
-        f"ladder is not taken (it is below {FEW} rows per class, where the recipe does not say how "
-        "to train; fewshot.enabled: on takes it in any case)"
+        f"ladder is not taken (it is below {few_of(recipe)} rows per class, where the recipe does "
+        "not say how to train; fewshot.enabled: on takes it in any case)"
     )
     return replace(prepared, notes=(*prepared.notes, note))
 
@@ -278,7 +279,22 @@ def _few(recipe: Recipe, prepared: Prepared) -> bool:
         return False
     counts = _counts(prepared)
     of_classes = [counts.get(name, 0) for name in recipe.fewshot.descriptions or counts]
-    return bool(np.median(of_classes) < FEW) if of_classes else True
+    median = float(np.median(of_classes)) if of_classes else 0.0
+    # What the base is is asked only where it matters: one of the hub has to be asked there.
+    return median < FEW or (median < FEW_TUNED and median < few_of(recipe))
+
+
+def few_of(recipe: Recipe) -> int:
+    """Rows per class from which on a classifier is trained as usual; sooner where no rung may tune
+    the encoder.
+
+    Raises: as `writes`, for a base that can't be found.
+    """
+    section, model = recipe.fewshot, recipe.model
+    named = not section.rungs or TunedStack().name in section.rungs
+    if not named or not section.minutes or model.quantize != "none":
+        return FEW
+    return FEW if model.id != "auto" and writes(model.id, model.revision) else FEW_TUNED
 
 
 def _counts(prepared: Prepared) -> dict[str, int]:
