@@ -21,6 +21,7 @@ from cells import Cells as Kept  # noqa: E402
 BUDGETS = ("0", "1", "2", "4", "8", "16", "32", "64", "10p")
 RUNGS = (
     "zero-shot", "described probe", "linear probe", "lexical", "average", "scaled", "stacked",
+    "self-trained",
 )  # fmt: skip
 DRAWN = 2.0
 """How many tasks' worth of doubt draws what others gained towards nothing."""
