@@ -17,11 +17,11 @@ from luthier.fewshot.choosing.choose import EVIDENCE_FROM, EVIDENCE_ROWS
 from luthier.fewshot.rungs.family import NAMES
 from luthier.fewshot.rungs.tuned import TunedStack
 from luthier.fewshot.writing import NAMES as WAYS
-from luthier.models.places import writes
 from luthier.recipe.data import Split
-from luthier.recipe.fewshot import FEW, FEW_TUNED, Fewshot
+from luthier.recipe.fewshot import Fewshot
 from luthier.recipe.model import HeadOnly
 from luthier.recipe.recipe import Recipe
+from luthier.stages.fewshot.switch import counts_of, few_of, is_few
 from luthier.stages.prepare import Prepared
 
 FEWEST_TESTED = 30
@@ -50,7 +50,7 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     classes.
     """
     wish = recipe.fewshot.enabled
-    if wish == "off" or (wish == "auto" and not _few(recipe, prepared)):
+    if wish == "off" or (wish == "auto" and not is_few(recipe, prepared)):
         _refuse_bare(prepared)
         return _with(recipe, enabled="off"), _unused(recipe, prepared)
     refuse(recipe, prepared.task)
@@ -67,7 +67,7 @@ def settle(recipe: Recipe, prepared: Prepared) -> tuple[Recipe, Prepared]:
     )
     rows = len(prepared.splits.train) + len(prepared.splits.validation)
     told = [f"{rows} labelled rows of {len(names)} classes: the few-shot ladder is taken"]
-    told += _tuned(recipe, [_counts(prepared).get(name, 0) for name in names])
+    told += _tuned(recipe, [counts_of(prepared).get(name, 0) for name in names])
     prepared = replace(prepared, facts=HeadFacts(LabelSet(names)), notes=(*prepared.notes, *told))
     return recipe, _with_bare(prepared)
 
@@ -199,7 +199,7 @@ def declared(section: Fewshot, prepared: Prepared) -> tuple[str, ...]:
     Raises: FixData for a label that is not among the described ones; FixRecipe for a class of
     which nothing is known, and for a prior that names other classes.
     """
-    counts = _counts(prepared)
+    counts = counts_of(prepared)
     names = tuple(sorted(section.descriptions or prepared.facts.labels.names or counts))
     strange = [name for name in counts if name not in names]
     if strange:
@@ -235,7 +235,7 @@ def _bare(prepared: Prepared) -> list[str]:
     """Classes without a row outside the test part."""
     if prepared.task is not Task.CLASSIFY:
         return []
-    counts = _counts(prepared)
+    counts = counts_of(prepared)
     return [name for name in prepared.facts.labels.names if name not in counts]
 
 
@@ -270,39 +270,6 @@ def _named(names: Sequence[str]) -> str:
 def says(words: str) -> bool:
     """Whether a name or description has letters enough to be a word."""
     return sum(letter.isalpha() for letter in words) >= 3
-
-
-def _few(recipe: Recipe, prepared: Prepared) -> bool:
-    if prepared.task is not Task.CLASSIFY or int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return False
-    if recipe.tune is not None or recipe.safety is not None or recipe.evaluate.harness:
-        return False
-    counts = _counts(prepared)
-    of_classes = [counts.get(name, 0) for name in recipe.fewshot.descriptions or counts]
-    median = float(np.median(of_classes)) if of_classes else 0.0
-    # What the base is is asked only where it matters: one of the hub has to be asked there.
-    return median < FEW or (median < FEW_TUNED and median < few_of(recipe))
-
-
-def few_of(recipe: Recipe) -> int:
-    """Rows per class from which on a classifier is trained as usual; sooner where no rung may tune
-    the encoder.
-
-    Raises: as `writes`, for a base that can't be found.
-    """
-    section, model = recipe.fewshot, recipe.model
-    named = not section.rungs or TunedStack().name in section.rungs
-    if not named or not section.minutes or model.quantize != "none":
-        return FEW
-    return FEW if model.id != "auto" and writes(model.id, model.revision) else FEW_TUNED
-
-
-def _counts(prepared: Prepared) -> dict[str, int]:
-    """Labelled rows of each class outside the test part."""
-    learnt = np.concatenate([prepared.splits.train, prepared.splits.validation])
-    labels: Sequence[str] = prepared.table.column("label") if len(prepared.table) else []
-    names, counts = np.unique([str(labels[i]) for i in learnt], return_counts=True)
-    return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
 def _with(recipe: Recipe, **changes: str) -> Recipe:
