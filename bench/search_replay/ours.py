@@ -56,7 +56,7 @@ WAYS = {
     "ours, no curves": Way(Rules(arms=ARMS, reserve=0.0, curves=False)),
     "ours, no bandit": Way(Rules(arms=ARMS, reserve=0.0, bandit=False)),
     "ours, poisoned history": Way(poisoned=True),
-    "ours, never ending early": Way(Rules(arms=ARMS, reserve=0.0, worth=0.0)),
+    "ours, the usual budget": Way(),
 }
 
 

@@ -15,7 +15,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 from keeper import Keeper, Settings  # noqa: E402
 from ledger import keep_further, keep_results  # noqa: E402
 from measures import Replayed, judged  # noqa: E402
-from story import methods_told, rows, shown  # noqa: E402
+from story import SMALL, methods_told, rows, shown  # noqa: E402
 from tables import Table, read  # noqa: E402
 
 QUESTION = (
@@ -36,7 +36,7 @@ QUESTION = (
     "learning curves whose data set it has never seen?"
 )
 COMMAND = "python bench/search_replay/run.py"
-RUNS, LEAST = 12, 6
+RUNS, USUAL, LEAST = 12, 6, 6
 PEERS = (
     "default only",
     "random",
@@ -58,7 +58,7 @@ OURS = (
     "ours, no curves",
     "ours, no bandit",
     "ours, poisoned history",
-    "ours, never ending early",
+    SMALL,
 )
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     chosen = chosen[:2] if given.quick else chosen
     if not chosen:
         sys.exit(f"no task has {LEAST} records yet; make some with bench/history/record.py")
-    found = replayed(Keeper(tables, settings), chosen, given.method or (*PEERS, *OURS))
+    found = replayed(tables, settings, chosen, given.method or (*PEERS, *OURS))
     if given.method:
         print(methods_told(found))
         return
@@ -90,16 +90,18 @@ def main() -> None:
 
 
 def replayed(
-    keeper: Keeper, tables: list[Table], methods: Sequence[str]
+    tables: Sequence[Table], settings: Settings, chosen: Sequence[Table], methods: Sequence[str]
 ) -> dict[str, list[list[Replayed]]]:
-    """For each method its replays, per task and seed."""
+    """For each method its replays, per chosen task and seed."""
     found: dict[str, list[list[Replayed]]] = {}
     for method in methods:
+        runs = USUAL if method == SMALL else RUNS
+        keeper = Keeper(tables, replace(settings, runs=runs))
         make = keeper.ours if method in OURS else keeper.peer
         found[method] = []
-        for table in tables:
+        for table in chosen:
             print(f"{method}: {table.name}", file=sys.stderr, flush=True)
-            found[method].append([judged(table, line, RUNS) for line in make(table, method)])
+            found[method].append([judged(table, line, runs) for line in make(table, method)])
     return found
 
 

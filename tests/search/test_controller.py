@@ -52,6 +52,14 @@ def test_the_budget_is_kept_up_to_one_slice(searched: tuple[Any, Training]) -> N
     assert found.stopped
 
 
+@pytest.mark.parametrize("factor, spent", [(6, False), (12, True)])
+def test_who_gives_twice_the_usual_budget_wants_it_spent(factor: int, spent: bool) -> None:
+    training = Training(best=0.0)
+    found = controller(training, f"{factor}x one run")
+    found.run()
+    assert (training.clock >= 0.7 * factor * UNITS) == spent, found.stopped
+
+
 @pytest.mark.parametrize("budget", ["1 trial", "3 trials", "5 trials"])
 def test_trials_are_counted(budget: str) -> None:
     found = controller(Training(), budget)

@@ -42,7 +42,8 @@ class Tune(Section):
     """Search before the run; left out, the recipe is trained as it stands."""
 
     budget: str = "6x one run"
-    """How much the search may spend: minutes, trials, or multiples of one ordinary run."""
+    """How much the search may spend: minutes, trials, or multiples of one ordinary run. It ends
+    as soon as more is not expected to pay; where it bears twelve runs, twelve are made."""
     maximize: tuple[str, ...] = ("auto",)
     """The metric to make best, never replaced by another; several give a Pareto front."""
     subject_to: tuple[str, ...] = ()

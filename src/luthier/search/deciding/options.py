@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from luthier.search.deciding.standing import ASKED_FOR
 from luthier.search.policy.situation import Move, Situation
 from luthier.search.sampler import Proposal
 from luthier.search.trial import UNITS, Trial, next_look
@@ -108,13 +109,22 @@ def options_of(
 
 def unworthy(search: Controller, piece: Piece) -> str | None:
     """Why a piece does not pay, None when it does."""
+    if _asked_for(search):
+        return None
     cost = piece.whole * search.costs.full
     return search.standing.unworthy(math.exp(piece.gain), cost, search.budget)
 
 
+def _asked_for(search: Controller) -> bool:
+    """Whether the budget is far above the usual one, and less than that was spent so far."""
+    return round(search.budget) >= ASKED_FOR and search.spent * search.budget < ASKED_FOR
+
+
 def move_of(search: Controller, options: Options, random: np.random.Generator) -> tuple[Move, str]:
     """What is done, by the rule or by a learnt policy; and why, where it is to stop."""
-    dry = search.standing.fruitless(search.track, search.budget)
+    dry = None
+    if not _asked_for(search):
+        dry = search.standing.fruitless(search.track, search.budget)
     why = unworthy(search, options.best) or dry
     rule: Move = "stop" if why else options.move
     policy = search.problem.rules.policy

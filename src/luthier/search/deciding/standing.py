@@ -27,6 +27,8 @@ HOPELESS = -1.645
 
 USUAL = 6.0
 """Runs in the default budget, for which `Rules.worth` is the price of one."""
+ASKED_FOR = 2 * USUAL
+"""Runs that are made in any case where the budget has so many: who gives them wants them used."""
 
 
 @dataclass
