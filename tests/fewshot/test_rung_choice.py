@@ -18,6 +18,7 @@ from luthier.fewshot.choosing.sureness import abstention_of, shift_of, temperatu
 from luthier.fewshot.folds import Cut, make_folds
 from luthier.fewshot.forms.centred import Centred
 from luthier.fewshot.rung import Asked, Known
+from luthier.fewshot.rungs.blends import Stacked
 from luthier.fewshot.rungs.family import FROZEN
 from luthier.fewshot.rungs.linear import Described, LinearProbe
 from luthier.fewshot.rungs.zero import ZeroShot
@@ -229,3 +230,15 @@ def test_what_other_tasks_showed_decides_where_these_rows_are_few() -> None:
     assert all(found.low < found.value < found.high for found in (few, many, *level))
     perfect = Gain(0.0, 0.0, 0.0, 0.0, 0.0).believed(credit, 20, 0.0)
     assert perfect.chance < CREDIT_WINS, "nothing is left to gain"
+
+
+def test_a_credit_is_less_over_a_rung_that_has_one_itself() -> None:
+    def reason(credit: Credit | None) -> str:
+        held = replace(Stacked(), credit=credit)
+        later = replace(Stacked("later", 7), prior=(0.25, 1.4, 1.0), credit=Credit(0.05, 0.01))
+        choice = choose(known(12), (held, later), "accuracy", Silence())
+        return next(d.reason for d in choice.decisions if d.rung == "later")
+
+    assert "+5.0 points" in reason(None)
+    assert "+2.0 points" in reason(Credit(0.03, 0.01))
+    assert "+5.0 points" in reason(Credit(0.03, 0.01, per_class=13)), "it has none yet"

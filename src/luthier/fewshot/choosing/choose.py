@@ -166,6 +166,7 @@ def _walk(
         proven = gain.proven(len(tried))
         reason = "better" if proven else "no proof that it is better"
         if credit is not None and not proven:
+            credit = credit.over(_credit(held, bench.metric.name, known.per_class))
             left = 1 - bench.score(held)[0]
             proven, reason = _credited(gain, credit, int(bench.counts.sum()), left)
         if proven and losers:

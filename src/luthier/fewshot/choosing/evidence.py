@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 from statistics import NormalDist
 
 import numpy as np
@@ -27,13 +28,25 @@ standard errors of nothing."""
 
 @dataclass(frozen=True)
 class Credit:
-    """What a rung brought on other tasks over the one below it: `mean` and `spread` (standard
+    """What a rung brought on other tasks over the stacked blend: `mean` and `spread` (standard
     deviation over tasks) of the gain in shares of right answers, with at least so many rows
     `per_class`, in the median."""
 
     mean: float
     spread: float
     per_class: float = 0.0
+
+    def over(self, other: Credit | None) -> Credit:
+        """What it brought over a rung that has a credit itself.
+
+        >>> Credit(0.015, 0.022).over(None)
+        Credit(mean=0.015, spread=0.022, per_class=0.0)
+        >>> round(Credit(0.5, 0.3).over(Credit(0.25, 0.4)).spread, 3)
+        0.5
+        """
+        if other is None:
+            return self
+        return Credit(self.mean - other.mean, hypot(self.spread, other.spread), self.per_class)
 
 
 CREDITED = ("accuracy", "macro_f1")
