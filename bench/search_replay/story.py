@@ -93,7 +93,8 @@ def _risks(found: Found) -> list[Row]:
     other = float((of(found["Optuna TPE + Hyperband"], "spent") <= BILL).mean())
     lines.append(
         Row(f"share of replays with the usual budget in which search and training together take at "
-            f"most {BILL:g} trainings", "Optuna TPE + Hyperband", _short(bill), _short(other), None, None,
+            f"most {BILL:g} trainings", "Optuna TPE + Hyperband", _short(bill), _short(other),
+            None, None,
             "above 0.5", "at least 0.8", bill > 0.5)
     )  # fmt: skip
     return lines
