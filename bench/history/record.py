@@ -80,7 +80,8 @@ def record(task: RecordedTask, configs: int, deep: int, end: float) -> None:
             if slower != 1:
                 line["pace"] = round(slower, 3)
                 for point in line["curve"]:
-                    point |= {"cost": point["cost"] / slower} if "cost" in point else {}
+                    if not point.get("diverged"):
+                        point["cost"] /= slower
             with file.open("a", encoding="utf-8") as out:
                 out.write(json.dumps(line) + "\n")
             print(task.name, key, line["curve"][-1]["score"], flush=True)
