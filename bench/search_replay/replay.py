@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +15,9 @@ NOTHING = -1
 
 @dataclass
 class Play:
-    """What a method sees of a table. Every look is charged the recorded CPU seconds; what the
-    method itself computes is charged the CPU time it took on this machine.
+    """What a method sees of a table. Training and looks are charged the recorded CPU seconds, looks
+    that are left out are not; what the method itself computes is charged the CPU time it took on
+    this machine.
 
     After each look an event is kept: the time, the entry and its unit, which finished entry the
     method would ship now, and which entry leads, finished or not. `others` are the other tasks'
@@ -58,7 +59,7 @@ class Play:
         """What the entry shows after so many units; None when it diverges on the way."""
         with self.free():
             about, before = self.table.entries[entry], self.units.get(entry, 0)
-            self.charged += about.cost(unit) - (about.cost(before) if before else 0.0)
+            self.charged += about.cost_between(before, unit)
             self.units[entry] = unit
             return about.at(unit)
 
@@ -94,10 +95,10 @@ class Leader:
     _finished: float = float("-inf")
     _seen: dict[int, float] = field(default_factory=dict)
 
-    def advance(self, entry: int, unit: int) -> Point | None:
-        """Advances the entry up to `unit`, looking where there is something to see."""
+    def advance(self, entry: int, unit: int, looks: Sequence[int] = DECISIONS) -> Point | None:
+        """Advances the entry up to `unit`, looking after each of `looks` units on the way."""
         point = None
-        for step in [u for u in DECISIONS if self.play.units.get(entry, 0) < u <= unit]:
+        for step in [u for u in looks if self.play.units.get(entry, 0) < u <= unit]:
             point = self.play.advance(entry, step)
             if point is None:
                 self._seen.pop(entry, None)

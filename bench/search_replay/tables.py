@@ -84,6 +84,21 @@ class Entry:
         each = known[-1].cost / known[-1].unit if known else 1.0
         return each * self.diverged
 
+    def cost_between(self, before: int, unit: int) -> float:
+        """CPU seconds from one look to another, which may leave out recorded looks between."""
+        passed = sum(1 for u in DECISIONS if before < u < unit)
+        begun = self.cost(before) if before else 0.0
+        return self.cost(unit) - begun - passed * self.look
+
+    @cached_property
+    def look(self) -> float:
+        """CPU seconds of looking once, by a line through what so many units and looks took."""
+        if len(self.points) < 3:
+            return 0.0
+        parts = [(float(p.unit), 1.0 + place) for place, p in enumerate(self.points)]
+        found = np.linalg.lstsq(np.asarray(parts), [p.cost for p in self.points])[0]
+        return max(0.0, float(found[1]))
+
 
 @dataclass(frozen=True, eq=False)
 class Table:

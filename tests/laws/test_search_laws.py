@@ -24,7 +24,7 @@ from luthier.search.trial import UNITS, Config, Slice
 from luthier.stages.training import descent
 from luthier.stages.tuning.configured import DEPTH, RATE
 from luthier.stages.tuning.fitting import formula_rate
-from luthier.stages.tuning.shared import SharedBase
+from luthier.stages.tuning.shared import SharedBase, units_to_steps
 from luthier.stages.tuning.space import space_of
 from luthier.stages.workshop import Workshop, set_up
 from luthier.store.artefacts import Artefacts
@@ -47,12 +47,16 @@ def opened(bert: Path, tmp_path: Path) -> Open:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def open_base(
-        adapter: Mapping[str, Any] | None = None, cache: str = "off", rate: float | str = 5e-3
+        adapter: Mapping[str, Any] | None = None,
+        cache: str = "off",
+        rate: float | str = 5e-3,
+        patience: int | None = None,
     ) -> SharedBase:
         recipe = recipe_from_dict({
             "task": "classify", "tune": {}, "model": {"id": str(bert), "precision": "float32"},
             "data": {"train": str(file)}, "adapter": {"kind": "lora", **(adapter or {})},
-            "train": {"max_steps": 20, "batch_size": 8, "learning_rate": rate},
+            "train": {"max_steps": 20, "batch_size": 8, "learning_rate": rate,
+                      "patience": patience},
             "fast": {"prefix_cache": cache}, "evaluate": {"probe": False, "forgetting": False},
         })  # fmt: skip
         store = Artefacts(tmp_path / "home")
@@ -141,13 +145,50 @@ def test_a_kept_prefix_changes_nothing_but_rounding(opened: Open) -> None:
         shared = opened({"top_layers": 1}, cache)
         seen.append([shared.advance(Slice("t000", default(shared), u)) for u in (1, 4)])
         kept.append(parameters(shared, "t000"))
-        assert bool(shared._prefixes) == (cache == "on")
+        assert bool(shared.prefixes.made) == (cache == "on")
         shutil.rmtree(shared.folder)
     for plain, cached in zip(*seen, strict=True):
         assert cached.loss == pytest.approx(plain.loss, abs=1e-4)
         assert cached.train_loss == pytest.approx(plain.train_loss, abs=1e-4)
     for name, tensor in kept[0].items():
         assert torch.allclose(tensor, kept[1][name], atol=2e-4), name
+
+
+def test_a_prefix_goes_on_from_a_lower_one(opened: Open) -> None:
+    kept = []
+    for depths in (("one",), ("half", "one")):
+        shared = opened(cache="auto")
+        for place, depth in enumerate(depths):
+            shared.advance(Slice(f"t{place:03d}", {**default(shared), DEPTH: depth}, 1))
+        assert len(shared.prefixes.made) == len(set(depths))
+        top = shared.prefixes.made[max(shared.prefixes.made)]
+        kept.append([np.array(top[row]) for row in shared.halves.first])
+        shutil.rmtree(shared.folder)
+    for direct, chained in zip(*kept, strict=True):
+        assert np.allclose(direct, chained, atol=1e-5)
+
+
+def test_a_trial_ends_where_an_ordinary_run_would_have_lost_patience(opened: Open) -> None:
+    shared = opened(rate=1e-9, patience=2)
+    end = 2 * shared.shop.timing.every
+    steps = [units_to_steps(unit, shared.shop.timing.steps) for unit in (1, 2, 4, 8)]
+    assert steps[0] < end <= steps[-1]
+    seen = [shared.advance(Slice("t000", default(shared), u)) for u in (1, 2, 4, 8)]
+    assert [o.unit == UNITS for o in seen] == [step >= end for step in steps]
+    shutil.rmtree(shared.folder)
+    assert opened(rate=1e-9).advance(Slice("t000", default(shared), 8)).unit == 8
+
+
+def test_what_training_starts_from_is_kept_where_training_only_harms(opened: Open) -> None:
+    shared = opened(rate=1e-9)
+    own, rows = default(shared), shared.halves.first
+    fresh = shared.measured(Slice("t001", own, 0), rows)
+    shared.advance(Slice("t000", own, 4))
+    assert shared.best.of("t000")[1] == 0, "a change too small to see took its place"
+    member, _, unit = shared.take(Slice("t000", own, 4))
+    best = member.answers(rows, shared.metric)
+    assert unit == 0 and isinstance(best, ClassPredictions) and isinstance(fresh, ClassPredictions)
+    assert np.array_equal(best.probabilities, fresh.probabilities)
 
 
 def test_another_process_goes_on_to_the_bit(opened: Open, tmp_path: Path) -> None:

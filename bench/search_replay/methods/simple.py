@@ -65,7 +65,7 @@ def asha(play: Play, seed: int) -> int:
         if step is None:
             break
         entry, rung = step
-        point = leader.advance(entry, RUNGS[rung])
+        point = leader.advance(entry, RUNGS[rung], RUNGS)
         seen[rung][entry] = -math.inf if point is None else point.score
     return leader.ships
 

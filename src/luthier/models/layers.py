@@ -75,13 +75,17 @@ def linear_names(backbone: nn.Module, stack: Stack, top_layers: int | None) -> l
 
 
 def run_prefix(
-    backbone: nn.Module, stack: Stack, below: int, ids: Tensor, mask: Tensor | None
+    backbone: nn.Module, stack: Stack, below: int, given: Tensor, mask: Tensor | None
 ) -> Tensor:
-    """Hidden states (B, T, D) that enter layer `below`; later layers are not run."""
+    """Hidden states (B, T, D) that enter layer `below`; later layers are not run.
 
+    `given` are tokens (B, T), or the hidden states (B, T, D) that enter the first layer.
+    """
+
+    entrance = {"inputs_embeds" if given.is_floating_point() else "input_ids": given}
     layer = backbone.get_submodule(stack.path)[below]  # type: ignore[index]
     with torch.no_grad():
-        hidden = reached(layer, lambda: backbone(input_ids=ids, attention_mask=mask))
+        hidden = reached(layer, lambda: backbone(attention_mask=mask, **entrance))
     if hidden is None:
         raise FixModel("prefix cache", f"layer {below} was never run")
     return hidden

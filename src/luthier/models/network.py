@@ -95,8 +95,12 @@ class Network(nn.Module):
         self._cut = [Cut(layer, upper_part(self.backbone, self.stack, layer))]
 
     def prefix(self, batch: Batch, below: int) -> Float[Tensor, "B T D"]:
-        """What enters layer `below`; the frozen layers only."""
-        return run_prefix(self.backbone, self.stack, below, batch.ids, batch.mask)
+        """What enters layer `below`; the frozen layers only, from a kept prefix if there is one."""
+        if batch.hidden is None:
+            return run_prefix(self.backbone, self.stack, below, batch.ids, batch.mask)
+        cut = self._cut[0]
+        given = batch.hidden.to(_number_format(cut.top))
+        return run_prefix(cut.top, self.stack, below - cut.below, given, batch.mask)
 
     def hidden(self, batch: Batch) -> Float[Tensor, "B T D"]:
         """Hidden states after the last layer, from tokens or from the kept prefix."""

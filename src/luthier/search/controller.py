@@ -23,7 +23,7 @@ from luthier.search.sampler import Proposal
 from luthier.search.samplers.simple import opening_of
 from luthier.search.space import same
 from luthier.search.study import StudyLog
-from luthier.search.trial import UNITS, Config, Executor, Outcome, Slice, Trial, next_look
+from luthier.search.trial import UNITS, Config, Executor, Outcome, Slice, Trial, next_slice
 
 Listener = Callable[["Controller"], None]
 
@@ -69,7 +69,8 @@ class Controller:
     def run(self) -> list[Trial]:
         """All trials, when the budget is spent or going on no longer pays.
 
-        A trial that was under way when an earlier process died goes on from its last slice.
+        A trial that was under way when an earlier process died goes on from its last slice; a
+        search that had ended does not.
 
         Raises: FixRecipe when the default itself cannot be trained here.
         """
@@ -112,21 +113,19 @@ class Controller:
     def _open(self) -> None:
         """The default first and to its end, then the head of the portfolio."""
         decisions = self.roster.take_up()
+        self.stopped = next((d.why for d in decisions if d.action == "end"), "")
         # What earlier processes spent of a time limit counts; the pause between them does not.
         earlier = max((d.features.get("spent", 0.0) for d in decisions), default=0.0)
         self._started -= earlier * (self.limit.seconds or 0.0)
         self.track = Track.of((d.trial, d.cost, d.gain) for d in decisions)
-        for decision in decisions:
-            if decision.cost > 0:
-                self.sources.reward(decision.arm, decision.gain * UNITS / decision.cost)
+        self.sources.take_up(decisions)
         self.costs.learn(self.trials)
-        default = self.problem.space.default
-        if (why := self.problem.misfit(default)) is not None:
+        problem, default = self.problem, self.problem.space.default
+        if (why := problem.misfit(default)) is not None:
             raise FixRecipe("tune", f"the default configuration cannot be trained: {why}")
         if not self.trials:
             self.roster.begin(Proposal(default), "default", 1.0, "the recipe as it stands")
-        look = self.problem.rules.first
-        problem = self.problem
+        look = problem.rules.first
         opening = problem.opening or opening_of(problem.space, problem.portfolio)
         self._queue = [(config, look) for config in opening]
         for trial in self.trials:
@@ -172,6 +171,7 @@ class Controller:
                 return self._slice(trial)
         if not self._busy:
             self.stopped = why
+            self.roster.end(why)
         return None
 
     def _opened(self) -> Trial | None:
@@ -231,4 +231,5 @@ class Controller:
         return trial.alive and trial.id not in self._busy
 
     def _slice(self, trial: Trial) -> Slice:
-        return Slice(trial.id, trial.config, next_look(trial.unit), trial.seed, trial.parent)
+        # Looking takes a while, and of others nothing is decided before their first look.
+        return next_slice(trial, 0 if trial is self.trials[0] else self.problem.rules.first)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from luthier.search.choosing.final import Candidate, Choice, choose
+from luthier.search.choosing.final import Candidate, Choice, choose, provable_lead
 from luthier.search.models.posterior import Posterior
+from luthier.search.models.values import own_noise
 from luthier.search.problem import Problem
 from luthier.search.roster import FAULTS
 from luthier.search.study import StudyLog
-from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial, next_look
+from luthier.search.trial import UNITS, Executor, Observation, Trial, next_slice
 
 FINALISTS = 3
 
@@ -55,12 +56,18 @@ class Finals:
         """Whether another seed for each may gain more, by turning the choice, than it costs.
 
         The gain is the expected rise of the better of the two leaders after half of their
-        uncertainty is gone. Source: Frazier et al. 2009, "The Knowledge-Gradient Policy".
+        uncertainty is gone; against the default only a lead counts that would ship.
+        Source: Frazier et al. 2009, "The Knowledge-Gradient Policy".
         """
         rules = self.problem.rules
-        found = sorted(
-            (self._standing(group, posterior) for group in groups.values()), reverse=True
-        )
+        found = []
+        for group in groups.values():
+            mean, error = self._standing(group, posterior)
+            if group[0] is default and rules.provable:
+                score = float(self.problem.scale.score(mean))
+                mean += provable_lead(own_noise(self.problem.scale, score, self.problem.rows))
+            found.append((mean, error))
+        found.sort(reverse=True)
         (first, error), (second, other) = found[:2]
         spread = float(np.sqrt(0.5 * (error**2 + other**2)))
         gap = (first - second) / max(spread, 1e-9)
@@ -87,9 +94,7 @@ class Finals:
             self.log.began(trial)
         faults = 0
         while trial.unit < UNITS:
-            self.executor.submit(
-                Slice(trial.id, trial.config, next_look(trial.unit), seed, trial.parent)
-            )
+            self.executor.submit(next_slice(trial))
             outcome = self.executor.collect().checked()
             if outcome.observation is None:
                 faults += 1

@@ -48,7 +48,7 @@ class Rules:
     bandit: bool = True
     least_trials: int = 1
     reserve: float = 0.2
-    patience: float = 1.0
+    patience: float = 0.5
     policy: Policy | None = None
 
 

@@ -76,6 +76,10 @@ class Roster:
             trial.status = "failed" if faults >= FAULTS else still  # type: ignore[assignment]
         self.log.changed(trial)
 
+    def end(self, why: str) -> None:
+        """The search is over."""
+        self.note("end", self.trials[0], why, {})
+
     def note(
         self,
         action: Action,

@@ -8,7 +8,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from luthier.search.trial import Observation, Trial
 
-Action: TypeAlias = Literal["begin", "advance", "thaw", "freeze", "diverged", "failed", "stop"]
+Action: TypeAlias = Literal[
+    "begin", "advance", "thaw", "freeze", "diverged", "failed", "stop", "end"
+]
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,12 @@ class Executor(Protocol):
         """Ends the workers; trials stay where their last slice left them."""
 
 
+def next_slice(trial: Trial, first: int = 0) -> Slice:
+    """Up to a trial's next decision point; of a new one at least `first` units."""
+    until = max(next_look(trial.unit), first)
+    return Slice(trial.id, trial.config, until, trial.seed, trial.parent)
+
+
 def next_look(unit: int) -> int:
     """The next decision point after so many units."""
     return next((u for u in DECISIONS if u > unit), UNITS)

@@ -116,13 +116,8 @@ def unworthy(search: Controller, piece: Piece) -> str | None:
 
 
 def _asked_for(search: Controller) -> bool:
-    """Whether the budget is far above the usual one, and less than that was spent so far.
-
-    A run is what the default itself took: what others took may change the estimate on the way.
-    """
-    default = search.trials[0]
-    full = default.cost if default.status == "finished" else search.costs.full
-    budget = search.limit.in_runs(full)
+    """Whether the budget is far above the usual one, and less than that was spent so far."""
+    budget = search.budget
     return round(budget) >= ASKED_FOR and search.spent * budget < ASKED_FOR
 
 

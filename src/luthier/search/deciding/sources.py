@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from luthier.search.bandit import ArmPrior, Bandit
 from luthier.search.problem import Problem
 from luthier.search.sampler import Proposal, Sampler, View
 from luthier.search.samplers.all import samplers
+from luthier.search.study import Decision
+from luthier.search.trial import UNITS
 
 
 @dataclass
@@ -42,3 +45,9 @@ class Sources:
         """Takes in what a source brought; other names are passed over."""
         if name in self._known:
             self._bandit.reward(name, value)
+
+    def take_up(self, decisions: Sequence[Decision]) -> None:
+        """Rewards what an earlier process saw."""
+        for decision in decisions:
+            if decision.cost > 0:
+                self.reward(decision.arm, decision.gain * UNITS / decision.cost)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
-from luthier.search.choosing.final import SURE
+from luthier.search.choosing.final import provable_lead
 from luthier.search.choosing.paired import clearly_worse
 from luthier.search.costs import Costs
 from luthier.search.deciding.track import Track
@@ -155,8 +154,7 @@ class Standing:
         default = self.roster.trials[0]
         if not (self.problem.rules.provable and default.curve):
             return -np.inf
-        # Two halves with an error of sqrt(2) noise each, joined as in `choosing.final`.
-        return float(self.beliefs([default]).mean[0] + norm.ppf(SURE) * noise)
+        return float(self.beliefs([default]).mean[0]) + provable_lead(noise)
 
     def price(self, budget: float) -> float:
         """What one whole run must be expected to gain, in relative units, where the user allows

@@ -20,7 +20,8 @@ from luthier.stages.parts.answers import Exam
 def keep_prefix(
     network: Network, exam: Exam, below: int, folder: Path, progress: Progress
 ) -> Ragged:
-    """Hidden states that enter layer `below` for the exam's examples; others stay zero.
+    """Hidden states that enter layer `below` for the exam's examples; others stay zero. An exam
+    with hidden states of a lower layer, below which the network is cut, goes on from them.
 
     The file holds tokens times width in float32; it is made anew at each start, as it costs one
     forward pass of the frozen layers.
@@ -41,7 +42,7 @@ def keep_prefix(
     with disk_errors(folder):
         values = open_memmap(folder / "hidden.npy", "w+", np.float32, (int(offsets[-1]), width))
         for part in sequential(exam.encoded, exam.examples, exam.plan, exam.rows_per_pass):
-            batch = collate(exam.encoded, part, exam.plan).to(device)
+            batch = collate(exam.encoded, part, exam.plan, exam.hidden).to(device)
             hidden = network.run(partial(network.prefix, batch, below)).float().cpu().numpy()
             order = (np.stack([len(sides) * part + s for s in sides], 1)).reshape(-1)
             for line, index in enumerate(order):

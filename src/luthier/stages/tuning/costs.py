@@ -11,7 +11,7 @@ import psutil
 import torch
 
 from luthier.data.feed.batches import BatchPlan, collate
-from luthier.search.trial import Config, Slice
+from luthier.search.trial import UNITS, Config, Slice
 from luthier.stages import planning
 from luthier.stages.tuning.configured import DEPTH, adapted_layers
 from luthier.stages.tuning.fitting import whole_run
@@ -24,9 +24,11 @@ LATENCY_ROWS = 15
 
 @dataclass
 class TrialCosts:
-    """Estimates per shape of trial; those of one shape are made once."""
+    """Estimates per shape of trial; those of one shape are made once. Latency is measured of trials
+    at their end, and with `always` at every look."""
 
     shared: SharedBase
+    always: bool = False
     _memory: dict[str, planning.Costs] = field(default_factory=dict)
     _latency: dict[str, float] = field(default_factory=dict)
 
@@ -80,18 +82,20 @@ class TrialCosts:
         return why
 
     def measures(self, member: Member, piece: Slice) -> dict[str, float]:
-        """What is known of a trial beside its metrics."""
+        """What is known of a trial after a slice beside its metrics."""
         key = _shape(piece.config)
         if key not in self._memory:
             # The trial is on the base already; a second one beside it would be taken for a part.
             self._memory[key] = whole_run(member.shop)
         costs = self._memory[key]
-        return {
+        found = {
             "memory_mb": costs.memory_mb,
             "train_seconds": costs.seconds,
-            "latency_ms": self._latency_of(member, piece.config),
             "parameters": float(sum(p.numel() for p in trainable(member.shop.network).values())),
         }
+        if self.always or piece.until >= UNITS:
+            found["latency_ms"] = self._latency_of(member, piece.config)
+        return found
 
     def _latency_of(self, member: Member, config: Config) -> float:
         """Median milliseconds of one row alone, forward only."""

@@ -11,7 +11,8 @@ from luthier.recipe.tune import Tune
 from luthier.search.choosing.constraint import LATER, Conditions, Constraint
 from luthier.stages.combinations import selection_metric
 
-COSTS = ("memory_mb", "latency_ms", "train_seconds", "parameters")
+LATENCY = "latency_ms"
+COSTS = ("memory_mb", LATENCY, "train_seconds", "parameters")
 """Measures that are taken beside the metrics; less is better in all of them."""
 
 
@@ -42,6 +43,11 @@ class Goal:
     def direction(self, name: str) -> str:
         """Whether higher or lower is better."""
         return "lower" if name in COSTS else metric(name).direction
+
+
+def asks_latency(section: Tune) -> bool:
+    """Whether latency is an objective or has a bound, so that every look must measure it."""
+    return any(LATENCY in text for text in (*section.maximize, *section.subject_to))
 
 
 def _known(name: str, task: Task) -> None:

@@ -13,7 +13,15 @@ from luthier.search.models.values import own_noise
 from luthier.search.parameter import Choice as Options
 from luthier.search.problem import Problem
 from luthier.search.space import Space
-from luthier.search.trial import DECISIONS, Observation, Slice, Trial, Value
+from luthier.search.trial import (
+    DECISIONS,
+    UNITS,
+    Observation,
+    Slice,
+    Trial,
+    Value,
+    next_look,
+)
 from luthier.stages.tuning.configured import DEPTH, adapted_layers
 from luthier.stages.tuning.costs import TrialCosts
 from luthier.stages.tuning.telling.story import Story, Told, advice_of
@@ -103,7 +111,8 @@ def train_whole(
         trial = Trial(name, {**group.trials[0].config, DEPTH: own}, WHOLE)
         progress.start(f"training the recipe with the values of {group.name}", len(DECISIONS), "")
         try:
-            for unit in DECISIONS:
+            while trial.unit < UNITS:
+                unit = next_look(trial.unit)
                 trial.curve.append(advance(Slice(trial.id, trial.config, unit)))
                 progress.advance()
         except LowerLearningRate as error:

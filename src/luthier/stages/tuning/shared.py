@@ -16,17 +16,16 @@ from luthier.core.errors import CheckRun, FixRecipe, LowerLearningRate
 from luthier.core.files import recover_folder
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Silence
+from luthier.core.types import Task
 from luthier.data.feed.batches import EpochBatches
-from luthier.data.feed.ragged import Ragged
 from luthier.evaluate.baseline import LinearProbe
 from luthier.evaluate.predictions import Predictions
-from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
 from luthier.search.trial import UNITS, Config, Observation, Slice
 from luthier.stages import planning
 from luthier.stages.combinations import selection_metric
-from luthier.stages.parts.prefix import keep_prefix
+from luthier.stages.safety.attacking.together import against_attacks
 from luthier.stages.starting import put_start
 from luthier.stages.training import descent, reference_margins
 from luthier.stages.tuning.best import Best
@@ -40,6 +39,7 @@ from luthier.stages.tuning.fitting import (
     whole_run,
 )
 from luthier.stages.tuning.member import Member, no_measures
+from luthier.stages.tuning.prefixes import Prefixes
 from luthier.stages.tuning.rows import Halves
 from luthier.stages.workshop import Workshop
 from luthier.train.fit import fit
@@ -68,7 +68,8 @@ class SharedBase:
     watchers: tuple[Watcher, ...] = ()
     kept: Path | None = None
     extra: Callable[[Member, Slice], dict[str, float]] = no_measures
-    _prefixes: dict[int, Ragged] = field(default_factory=dict)
+    prefixes: Prefixes = field(default_factory=Prefixes)
+    _untrained: dict[int, float] = field(default_factory=dict)
     _pristine: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,6 +110,8 @@ class SharedBase:
     def advance(self, piece: Slice) -> Observation:
         """Advances a trial from where its last slice left it, and measures it.
 
+        Where an ordinary run would have ended by then, what is seen is that of the last unit.
+
         Raises: LowerLearningRate when it diverges or its metric is no number; its state then
         stays as it was.
         """
@@ -116,14 +119,19 @@ class SharedBase:
         member = self._attach(piece)
         try:
             state, before, losses = member.state, member.state.seconds, len(member.state.curve)
+            self._keep_untrained(member, piece)
             until = units_to_steps(piece.until, member.shop.timing.steps)
             fit(state, member.step, member.batches, Budget(until), self.watchers)
             seen = [v for _, name, v in state.curve[losses:] if name == "loss"]
             found = self._observe(member, piece, float(np.mean(seen)) if seen else float("nan"))
             self.best.keep(piece.trial, state, found)
+            if ends_early(member.shop, until, self.best.of(piece.trial)[1]):
+                found = replace(found, unit=UNITS)
+            more = self.extra(member, replace(piece, until=found.unit))
+            found = replace(found, measures={**found.measures, **more})
             # The clock of a trial is processor time, evaluations and attaching included.
             state.seconds = before + time.process_time() - started
-            state.save(self._place(piece.trial), self._key(piece))
+            state.save(self._place(piece.trial), trial_key(self.shop, piece))
         finally:
             self._detach(member.shop.network)
         return replace(found, cost=member.state.seconds)
@@ -140,7 +148,7 @@ class SharedBase:
         """The wanted metric of the network of the recipe before its first update."""
         member = self._attach(Slice("before", {}, 0))
         try:
-            return member.observation(self.halves.first, self.metric, 0, self.reference).score
+            return self._untrained_score(member, 0)
         finally:
             self._detach(member.shop.network)
 
@@ -175,7 +183,7 @@ class SharedBase:
 
     def _attach(self, piece: Slice) -> Member:
         shop = trial_shop(self.shop, piece)
-        hidden = self._prefix(shop)
+        hidden = self.prefixes.of(shop, self.kept or self.folder)
         step = Step(shop.head.losses, PlainGradient(shop.device), descent(shop))
         if shop.network.output is not None and (start := self.probe or self.start) is not None:
             start_at_probe(shop.network, start)
@@ -185,7 +193,7 @@ class SharedBase:
         place = self._place(piece.trial)
         recover_folder(place)
         if place.exists():
-            state.load(place, self._key(piece))
+            state.load(place, trial_key(self.shop, piece))
         elif piece.parent is not None:
             self._inherit(state, piece.parent)
         batches = EpochBatches(
@@ -218,36 +226,46 @@ class SharedBase:
                 f"{self.metric} is {found.score:.4g} and the mean loss {found.loss:.4g}",
                 "numbers on the validation rows",
             )
-        measures = {**found.measures, **self.extra(member, piece)}
-        return replace(found, train_loss=train_loss, measures=measures)
+        return replace(found, train_loss=train_loss)
 
-    # -- shared parts ----------------------------------------------------------------------
+    def _keep_untrained(self, member: Member, piece: Slice) -> None:
+        """Makes what training starts from a candidate, as in an ordinary run; it is the same for
+        all trials."""
+        state = member.state
+        if state.step or piece.parent is not None or against_attacks(member.shop.recipe):
+            return
+        score = self._untrained_score(member, piece.seed)
+        self.best.keep(piece.trial, state, Observation(0, score, math.nan, math.nan, 0.0))
 
-    def _prefix(self, shop: Workshop) -> Ragged | None:
-        """The kept prefix of a depth, made at its first use and shared by all later trials."""
-        if not shop.legal["prefix_cache"].on:
-            return None
-        below = lowest_trained(shop.adapter, shop.network.stack)
-        shop.network.cut_below(below)
-        if below not in self._prefixes:
-            splits = shop.prepared.splits
-            both = np.concatenate([shop.part(splits.train), shop.part(splits.validation)])
-            exam = shop.exam(shop.encoded, both)
-            place = (self.kept or self.folder) / f"prefix-{below}"
-            self._prefixes[below] = keep_prefix(shop.network, exam, below, place, Silence())
-        return self._prefixes[below]
+    def _untrained_score(self, member: Member, seed: int) -> float:
+        if seed not in self._untrained:
+            seen = member.observation(self.halves.first, self.metric, 0, self.reference)
+            self._untrained[seed] = seen.score
+        return self._untrained[seed]
 
     def _place(self, trial: str) -> Path:
         return self.folder / "trials" / trial
 
-    def _key(self, piece: Slice) -> str:
-        """What a saved trial must agree with to be advanced."""
-        shop = self.shop
-        return hash_value({
-            "data": shop.prepared.fingerprint, "base": shop.base.hash,
-            "contract": shop.contract.hash, "seed": piece.seed,
-            "recipe": trial_recipe(self.shop, piece.config).model_dump(mode="json"),
-        })  # fmt: skip
+
+def trial_key(shop: Workshop, piece: Slice) -> str:
+    """What a saved trial must agree with to be advanced."""
+    return hash_value({
+        "data": shop.prepared.fingerprint, "base": shop.base.hash,
+        "contract": shop.contract.hash, "seed": piece.seed,
+        "recipe": trial_recipe(shop, piece.config).model_dump(mode="json"),
+    })  # fmt: skip
+
+
+def ends_early(shop: Workshop, step: int, best: int) -> bool:
+    """Whether an ordinary run that was best after `best` units would have lost patience by `step`.
+
+    Tags and labels are given all the time there is: there a falling loss counts too, which is not
+    followed here.
+    """
+    patience = shop.recipe.train.patience
+    if patience is None or shop.task in (Task.TAG, Task.MULTILABEL):
+        return False
+    return step - units_to_steps(best, shop.timing.steps) >= patience * shop.timing.every
 
 
 def units_to_steps(units: int, steps: int) -> int:

@@ -29,7 +29,7 @@ from luthier.stages.training import Trained
 from luthier.stages.tuning.costs import TrialCosts
 from luthier.stages.tuning.features import anchor, family_of, task_features
 from luthier.stages.tuning.fitting import formula_rate
-from luthier.stages.tuning.goal import Goal
+from luthier.stages.tuning.goal import Goal, asks_latency
 from luthier.stages.tuning.scaling.executor import open_executor
 from luthier.stages.tuning.shallow import chosen, depth_of, train_whole, with_whole
 from luthier.stages.tuning.shared import SharedBase
@@ -131,7 +131,7 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
         raise FixRecipe("tune.space", "no parameter is left to search", "at least one with a range")
     progress.start("looking at the task before the search", None, "")
     shared = SharedBase.begin(shop, record.path / "search", metric=goal.metric)
-    costs = TrialCosts(shared)
+    costs = TrialCosts(shared, asks_latency(section))
     shared.extra = costs.measures
     demand_effect(space, shared.recipe_of)
     log = StoredLog(store, record.id, record.path / "search" / "rows")

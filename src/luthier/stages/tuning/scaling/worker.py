@@ -13,6 +13,7 @@ from luthier.core.progress import Silence
 from luthier.recipe.load import recipe_from_dict
 from luthier.search.trial import Observation, Slice
 from luthier.stages.tuning.costs import TrialCosts
+from luthier.stages.tuning.goal import asks_latency
 from luthier.stages.tuning.shared import SharedBase
 from luthier.stages.workshop import set_up
 from luthier.store.artefacts import Artefacts
@@ -56,5 +57,6 @@ def begin_worker(
         )
     shared = SharedBase.begin(shop, search, metric=metric)
     shared.kept = own
-    shared.extra = TrialCosts(shared).measures
+    asked = typed.tune is not None and asks_latency(typed.tune)
+    shared.extra = TrialCosts(shared, asked).measures
     return shared.advance
