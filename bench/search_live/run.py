@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ METHODS = {
 }
 SCRIPTS = {"tpe": "theirs/tpe.py", "asha": "theirs/asha.py", "ours": "ours/search.py"}
 EPOCHS, TOKENS, OPEN = 4, 32, 16
+SEARCHERS = ("optuna==5.0.0", "ray[tune]==2.60.0")
+"""What the peers need beside the environment of bench/training."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def recorded(task: LiveTask, seed: int, method: str, asked: Asked) -> None:
     rows = _fresh(place, task, seed, asked.quick)
     # Ray has one process per core; the others use all cores for one trial.
     own = 1 if method == "asha" else asked.threads
+    if method != "ours":
+        install_searchers()
     given = _given(place, task, seed, asked) | {
         "name": place.name, "model": encoder(), "trial_threads": own,
         "seconds": asked.seconds, "started": time.time(),
@@ -136,6 +141,14 @@ def recorded(task: LiveTask, seed: int, method: str, asked: Asked) -> None:
     last = found["trajectory"][-1]["check"] if found["trajectory"] else None
     print(f"{place.name}: {found['trials']} trials, check {last}, test {found['test']}, "
           f"ended at {found['ended']:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
+
+
+def install_searchers() -> None:
+    """Puts the peers' search libraries into their environment, unless they are there."""
+    python = workers.peer_python()
+    check = [python, "-c", "import optuna, ray.tune"]
+    if subprocess.run(check, capture_output=True, check=False).returncode:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *SEARCHERS], check=True)
 
 
 def _file(task: LiveTask, seed: int, method: str, asked: Asked) -> Path:

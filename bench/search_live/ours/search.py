@@ -25,8 +25,8 @@ from luthier.store.store import Store
 from recipe import recipe
 
 SET_UP = 0.1
-"""Share of the time left for what a search does before its first trial and after its last; its own
-budget counts the trials only."""
+"""Share of the time left for what a search does after its last trial: its own budget counts from
+the first look at the task to the last trial."""
 
 
 @dataclass

@@ -15,6 +15,8 @@ def main() -> None:
     given = gate.given
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    # A trial that is out of time before its first report is no error.
+    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"
     import ray
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
