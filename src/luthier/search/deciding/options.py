@@ -28,8 +28,9 @@ class Piece:
     whole: float
 
     def value(self, cost_weight: float) -> float:
-        """Expected gain for the cost."""
-        return self.gain - cost_weight * math.log(self.cost)
+        """Expected gain for what it costs to have it: all that is left, not the next slice alone,
+        by which a new trial would always look cheaper than one that is nearly done."""
+        return self.gain - cost_weight * math.log(self.whole)
 
 
 @dataclass(frozen=True)
