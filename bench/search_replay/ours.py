@@ -81,7 +81,11 @@ class TableSpace(Space):
         return self._next(wanted, but=config)
 
     def but(self, config: Config, name: str, value: Value) -> Config:
-        """The entry next to the configuration with one value replaced, which may be itself."""
+        """The entry next to the configuration with one value replaced, which may be itself; that
+        configuration where the value lies outside, which whoever asks has to find out."""
+        parameter = next(p for p in self.parameters if p.name == name)
+        if not parameter.holds(value):
+            return {**config, name: value}
         return self._next({**config, name: value}, but={})
 
     def _next(self, wanted: Config, but: Config) -> Config:
