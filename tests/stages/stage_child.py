@@ -43,7 +43,8 @@ def die_searching(slices: int) -> None:
 
     def counted(best: Best, trial: str, state: TrainingState, found: Observation) -> None:
         nonlocal seen
-        seen += 1
+        # What training starts from is kept too, before the first slice of a trial.
+        seen += found.unit > 0
         if seen > slices:
             _die()
         keep(best, trial, state, found)
