@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,7 @@ def recorded(task: LiveTask, seed: int, method: str, asked: Asked) -> None:
           f"ended at {found['ended']:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
 
 
+@cache
 def install_searchers() -> None:
     """Puts the peers' search libraries into their environment, unless they are there."""
     python = workers.peer_python()

@@ -43,6 +43,17 @@ def test_it_finds_what_is_better(seed: int) -> None:
     assert training.final(lead.config) > training.final(SPACE.default) + 0.03
 
 
+def test_half_of_all_searches_find_what_is_little_better() -> None:
+    found = 0
+    for seed in range(4):
+        training = Training(best=0.5)
+        search = controller(training, seed=seed)
+        search.run()
+        gain = training.final(search.incumbent.config) - training.final(SPACE.default)
+        found += search.incumbent.status == "finished" and gain > 0.03
+    assert found >= 2
+
+
 def test_nothing_is_frozen_young() -> None:
     found = controller(Training(), rules=Rules(worth=0.0))
     frozen = [t for t in found.run() if t.status == "frozen"]
