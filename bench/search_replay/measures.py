@@ -24,11 +24,13 @@ class Replayed:
     """What one replay came to; times are in whole trainings of the default.
 
     `reached` is when a finished model within a point of the table's best was first chosen, the
-    budget if never; `regrets` (len(MARKS), 2) are those of the leader on choosing rows and test;
+    budget if never; `proven` the same with the best as rows show it that did not choose it;
+    `regrets` (len(MARKS), 2) are those of the leader on choosing rows and test;
     `final` is the test regret of what shipped, `ahead` its test score less the default's.
     """
 
     reached: float
+    proven: float
     censored: bool
     regrets: Array
     final: float
@@ -42,8 +44,9 @@ def judged(table: Table, line: Mapping[str, Any], runs: float) -> Replayed:
     """A replay against the table it was made on."""
     tests, events = table.tests, np.asarray(line["events"], np.float64)
     good = tests >= tests[table.best] - POINT - 1e-9
+    likely = tests >= table.likely_best - POINT - 1e-9
     times, ships = events[:, 0] / table.full, events[:, 3].astype(int)
-    hits = times[(ships >= 0) & good[ships] & (times <= runs)]
+    hits, others = (times[(ships >= 0) & g[ships] & (times <= runs)] for g in (good, likely))
     shipped = int(line["shipped"])
     test = float(tests[shipped]) if shipped >= 0 else float("nan")
     # A search that ships nothing leaves its user with the default untrained: as bad as the worst.
@@ -52,6 +55,7 @@ def judged(table: Table, line: Mapping[str, Any], runs: float) -> Replayed:
     first = next((e for e in entries if e != 0), 0) if entries[0] == 0 else entries[0]
     return Replayed(
         reached=float(hits[0]) if len(hits) else runs,
+        proven=float(others[0]) if len(others) else runs,
         censored=not len(hits),
         regrets=np.asarray([_regrets(table, events, times, mark) for mark in MARKS]),
         final=float(tests[table.best]) - test,

@@ -175,6 +175,8 @@ def test_a_trial_ends_where_an_ordinary_run_would_have_lost_patience(opened: Ope
     assert steps[0] < end <= steps[-1]
     seen = [shared.advance(Slice("t000", default(shared), u)) for u in (1, 2, 4, 8)]
     assert [o.unit == UNITS for o in seen] == [step >= end for step in steps]
+    assert [bool(o.ended_early) for o in seen] == [step >= end for step in steps]
+    assert "trained 8 of 16 parts" in seen[-1].ended_early
     shutil.rmtree(shared.folder)
     assert opened(rate=1e-9).advance(Slice("t000", default(shared), 8)).unit == 8
 

@@ -216,8 +216,7 @@ class Controller:
         if outcome.observation is None:
             self.roster.fault(trial, outcome)
             return
-        trial.curve.append(outcome.observation)
-        trial.status, trial.reason = "finished" if trial.unit >= UNITS else "paused", ""
+        trial.saw(outcome.observation)
         self.log.saw(trial, outcome.observation)
         self.costs.learn(self.trials)
         self.standing.freeze_loser(trial, self._promised.get(trial.id, 0))

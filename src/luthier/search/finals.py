@@ -104,9 +104,8 @@ class Finals:
                 trial.reason = outcome.fault
                 self.log.changed(trial)
                 return
-            trial.curve.append(outcome.observation)
+            trial.saw(outcome.observation)
             self.log.saw(trial, outcome.observation)
-        trial.status = "finished"
         self.log.changed(trial)
         group.append(trial)
 

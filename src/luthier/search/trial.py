@@ -20,6 +20,9 @@ UNITS = 16
 DECISIONS = (1, 2, 4, 8, 16)
 """Units after which a trial is looked at."""
 
+TRAINED = "units_trained"
+"""Measure of a trial that ended before the last unit, where an ordinary run loses patience."""
+
 Status: TypeAlias = Literal["waiting", "paused", "frozen", "finished", "diverged", "failed"]
 
 
@@ -42,6 +45,12 @@ class Observation:
     measures: Mapping[str, float] = field(default_factory=dict)
     losses: NDArray[np.float32] | None = None
     right: NDArray[np.bool_] | None = None
+
+    @property
+    def ended_early(self) -> str:
+        """Words for a trial that ended before its last unit, else none."""
+        units = self.measures.get(TRAINED)
+        return "" if units is None else f"as good as it gets: trained {units:g} of {UNITS} parts"
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, without what belongs to single rows."""
@@ -86,6 +95,12 @@ class Trial:
     def alive(self) -> bool:
         """Whether it may be advanced further."""
         return self.status in ("waiting", "paused", "frozen") and self.unit < UNITS
+
+    def saw(self, seen: Observation) -> None:
+        """Takes in one more point of its curve."""
+        self.curve.append(seen)
+        self.status = "finished" if self.unit >= UNITS else "paused"
+        self.reason = seen.ended_early
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ def train_whole(
                 raise
             progress.say(f"with the values of {group.name} it diverges: {error}")
             continue
+        progress.advance(len(DECISIONS) - len(trial.curve))
         trial.status = "finished"
         return trial
     raise AssertionError("the default is among them")

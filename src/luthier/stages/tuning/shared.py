@@ -22,7 +22,7 @@ from luthier.evaluate.baseline import LinearProbe
 from luthier.evaluate.predictions import Predictions
 from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
-from luthier.search.trial import UNITS, Config, Observation, Slice
+from luthier.search.trial import TRAINED, UNITS, Config, Observation, Slice
 from luthier.stages import planning
 from luthier.stages.combinations import selection_metric
 from luthier.stages.safety.attacking.together import against_attacks
@@ -126,7 +126,8 @@ class SharedBase:
             found = self._observe(member, piece, float(np.mean(seen)) if seen else float("nan"))
             self.best.keep(piece.trial, state, found)
             if ends_early(member.shop, until, self.best.of(piece.trial)[1]):
-                found = replace(found, unit=UNITS)
+                early = {TRAINED: float(piece.until)} if piece.until < UNITS else {}
+                found = replace(found, unit=UNITS, measures={**found.measures, **early})
             more = self.extra(member, replace(piece, until=found.unit))
             found = replace(found, measures={**found.measures, **more})
             # The clock of a trial is processor time, evaluations and attaching included.
