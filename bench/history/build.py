@@ -2,21 +2,27 @@
 
     python bench/history/build.py
 
-What belongs to single rows stays out: the package carries scores, losses and costs only.
+What belongs to single rows stays out: the package carries scores, losses and costs only. Final
+scores are those on all rows, test rows included, as nothing is chosen by them any more.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
-from luthier.search.history.past import record_to_dict
-from luthier.search.history.record import PastPoint, PastTrial, TaskRecord
-
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "search_replay"))
+
+from tables import over_all_rows  # noqa: E402
+
+from luthier.search.history.past import record_to_dict  # noqa: E402
+from luthier.search.history.record import PastPoint, PastTrial, TaskRecord  # noqa: E402
+
 TARGET = HERE.parents[1] / "src/luthier/search/history/starter/history.jsonl.gz"
 FEWEST = 8
 """Configurations below which a task stays out."""
@@ -41,6 +47,7 @@ def main() -> int:
 def read(file: Path) -> TaskRecord:
     """A recorded task as the search reads it."""
     head, *lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    finals = over_all_rows([measured(line) for line in lines], head["rows"])
     return TaskRecord(
         id=f"starter:{head['task']}",
         family=head["family"],
@@ -51,18 +58,30 @@ def read(file: Path) -> TaskRecord:
         direction="higher",
         anchor=head["anchor"],
         features=head["features"],
-        trials=tuple(trial(line) for line in lines),
-        rows=head["rows"]["validation"] // 2,
+        trials=tuple(map(trial, lines, finals)),
+        rows=head["rows"]["validation"] + head["rows"]["test"],
         origin="starter",
         facts={"rows": json.dumps(head["rows"]), "epochs": str(head["epochs"])},
     )
 
 
-def trial(line: dict[str, Any]) -> PastTrial:
+def measured(line: dict[str, Any]) -> tuple[float, float, float]:
+    """Final scores on both halves of the validation rows and on the test rows; NaN where the
+    configuration diverged."""
+    last = line["curve"][-1]
+    first, second, test = (last.get(name, math.nan) for name in ("score", "second", "test"))
+    return first, second, test
+
+
+def trial(line: dict[str, Any], final: float) -> PastTrial:
     """One recorded configuration."""
     points = [p for p in line["curve"] if not p.get("diverged")]
+    scores = [p["score"] for p in points]
+    if math.isfinite(final):
+        scores[-1] = final
     curve = tuple(
-        PastPoint(p["unit"], p["score"], p["loss"], p["train_loss"], p["cost"]) for p in points
+        PastPoint(p["unit"], score, p["loss"], p["train_loss"], p["cost"])
+        for p, score in zip(points, scores, strict=True)
     )
     return PastTrial(line["config"], curve, "recorded", 0, len(points) < len(line["curve"]))
 

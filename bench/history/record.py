@@ -155,7 +155,7 @@ def open_task(task: RecordedTask, folder: Path) -> tuple[Any, dict[str, int], np
         {
             "task": "classify",
             "data": {"train": "train.jsonl", "validation": "check.jsonl", "allow_leakage": True,
-                     "split": {"test": 0.0}},
+                     "split": {"test": 0.0}, "columns": {"text": "text", "label": "label"}},
             "model": {"id": "embedded:encoder", "max_tokens": TOKENS, "precision": "float32"},
             "fewshot": {"enabled": "off"},
             "train": {"epochs": EPOCHS, "patience": None},

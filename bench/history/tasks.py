@@ -14,12 +14,14 @@ the test rows are many because configurations differ by a point or two."""
 
 @dataclass(frozen=True)
 class RecordedTask:
-    """A set, the columns it is read from, and the family that is masked together with it."""
+    """A set, the columns it is read from, and the family that is masked together with it. A
+    `pooled` one is divided here: it has no training part, or its test part is small."""
 
     name: str
     family: str
     text: str = "text"
     label: str = "label"
+    pooled: bool = False
 
 
 TASKS = (
@@ -38,6 +40,14 @@ TASKS = (
     RecordedTask("cuad_clauses", "cuad"),
     RecordedTask("medical_abstracts", "medical_abstracts"),
     RecordedTask("wikipedia_toxicity_sample", "toxicity"),
+    RecordedTask("contract_nli", "contract_nli"),
+    RecordedTask("evidence_inference", "evidence_inference", pooled=True),
+    RecordedTask("hatecheck", "toxicity", label="functionality", pooled=True),
+    RecordedTask("stereoset", "stereoset", label="group", pooled=True),
+    RecordedTask("taskmaster4_coffee", "taskmaster", "prompt", "group", pooled=True),
+    RecordedTask("shakespeare_roles", "shakespeare", label="group"),
+    RecordedTask("movie_reviews", "movie_reviews", pooled=True),
+    RecordedTask("bbq", "bbq", "prompt", "group"),
 )
 
 
@@ -54,6 +64,11 @@ def sample(task: RecordedTask, data: Path, folder: Path) -> dict[str, int]:
         for p in ("test", "validation", "train")
     }
     chance = random.Random(f"{task.name} sample")
+    if task.pooled:
+        everything = [row for rows in parts.values() for row in rows]
+        chance.shuffle(everything)
+        cut = max(len(everything) - TRAIN - VALIDATION, 0)
+        parts = {"test": everything[:cut], "validation": [], "train": everything[cut:]}
     for part in ("train", "validation", "test"):
         chance.shuffle(parts[part])
     train, spare = parts["train"][:TRAIN], parts["train"][TRAIN:]

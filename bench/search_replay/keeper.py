@@ -27,12 +27,17 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is replayed: seeds, the budget in trainings of the default, and what is read."""
+    """How much is replayed: seeds, the budget in trainings of the default, and what is read.
+
+    A task with `least` records serves our search as history; from `enough` on it is replayed.
+    Syne Tune's transfer knows only what all past tasks have in common, so short ones would harm it.
+    """
 
     seeds: int
     runs: float
     depth: str
     least: int
+    enough: int
 
 
 def peer_python() -> str:
@@ -69,7 +74,7 @@ class Keeper:
         if missing:
             asked = {"task": table.name, "method": method, "seeds": missing,
                      "runs": self._settings.runs, "depth": self._settings.depth,
-                     "least": self._settings.least}  # fmt: skip
+                     "least": self._settings.enough}  # fmt: skip
             command = [peer_python(), str(HERE / "peers.py"), json.dumps(asked)]
             with file.open("a", encoding="utf-8") as out:
                 subprocess.run(command, check=True, stdout=out, env=_surroundings(), cwd=HERE)

@@ -199,8 +199,8 @@ def record_of(table: Table) -> TaskRecord:
         direction="higher",
         anchor=head["anchor"],
         features=head["features"],
-        trials=tuple(_trial(e) for e in table.entries),
-        rows=head["rows"]["validation"] // 2,
+        trials=tuple(map(_trial, table.entries, table.measured)),
+        rows=head["rows"]["validation"] + head["rows"]["test"],
     )
 
 
@@ -212,9 +212,11 @@ def poisoned(record: TaskRecord, seed: int) -> TaskRecord:
     return replace(record, trials=tuple(replace(d, config=t.config) for t, d in pairs))
 
 
-def _trial(entry: Entry) -> PastTrial:
-    curve = tuple(PastPoint(p.unit, p.score, p.loss, p.train_loss, p.cost) for p in entry.points)
-    return PastTrial(entry.config, curve, diverged=entry.diverged is not None)
+def _trial(entry: Entry, final: float) -> PastTrial:
+    curve = [PastPoint(p.unit, p.score, p.loss, p.train_loss, p.cost) for p in entry.points]
+    if entry.diverged is None:
+        curve[-1] = replace(curve[-1], score=float(final))
+    return PastTrial(entry.config, tuple(curve), diverged=entry.diverged is not None)
 
 
 def _note(controller: Controller, executor: OnTable) -> None:

@@ -36,7 +36,10 @@ QUESTION = (
     "learning curves whose data set it has never seen?"
 )
 COMMAND = "python bench/search_replay/run.py"
-RUNS, USUAL, LEAST = 12, 6, 6
+RUNS, USUAL = 12, 6
+LEAST, ENOUGH = 8, 12
+"""Records of a task that serves as history, and of one that is replayed."""
+
 PEERS = (
     "default only",
     "random",
@@ -71,12 +74,15 @@ def main() -> None:
     parser.add_argument("--deep", action="store_true", help="records with all layers adapted")
     parser.add_argument("--method", nargs="*", default=[], choices=[*PEERS, *OURS])
     given = parser.parse_args()
-    settings = Settings(2 if given.quick else given.seeds, RUNS, "d" if given.deep else "s", LEAST)
+    enough = LEAST if given.deep else ENOUGH
+    seeds = 2 if given.quick else given.seeds
+    settings = Settings(seeds, RUNS, "d" if given.deep else "s", LEAST, enough)
     tables = read(settings.depth, settings.least)
-    chosen = [t for t in tables if not given.only or t.name in given.only]
+    chosen = [t for t in tables if len(t.entries) >= enough]
+    chosen = [t for t in chosen if not given.only or t.name in given.only]
     chosen = chosen[:2] if given.quick else chosen
     if not chosen:
-        sys.exit(f"no task has {LEAST} records yet; make some with bench/history/record.py")
+        sys.exit(f"no task has {enough} records yet; make some with bench/history/record.py")
     found = replayed(tables, settings, chosen, given.method or (*PEERS, *OURS))
     if given.method:
         print(methods_told(found))

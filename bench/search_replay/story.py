@@ -149,8 +149,8 @@ def methods_told(found: Found) -> str:
     order, _ = ranks({name: of(r, "reached") for name, r in found.items()})
     lines = [
         "| method | trainings to within 1 point | of the best on other rows | never | mean rank | "
-        "test regret of what ships | worse than default by 0.5 | worse at all | trainings spent | median | "
-        f"at most {BILL:g} | CPU s thought |",
+        "test regret of what ships | worse than default by 0.5 | worse at all | trainings spent | "
+        f"median | at most {BILL:g} | CPU s thought |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, results in sorted(found.items(), key=lambda pair: order[pair[0]]):

@@ -95,8 +95,9 @@ def _evaluations(
     common = set.intersection(*[{e.key for e in t.entries} for t in others]) if others else set()
     found = {}
     for table in others:
-        entries = [e for e in table.entries if e.key in common]
-        finals = np.nan_to_num([e.final for e in entries], nan=0.0)
+        places = [place for place, e in enumerate(table.entries) if e.key in common]
+        entries = [table.entries[place] for place in places]
+        finals = np.nan_to_num(table.measured[places], nan=0.0)
         found[table.name] = TransferLearningTaskEvaluations(
             SPACE,
             pd.DataFrame([{n: e.config[n] for n in SEARCHED} for e in entries]),

@@ -12,7 +12,7 @@ from luthier.core.errors import FixRecipe
 from luthier.core.seeds import derive
 from luthier.search.budget import Limit
 from luthier.search.costs import Costs
-from luthier.search.deciding.options import move_of, options_of
+from luthier.search.deciding.options import asked_for, move_of, options_of
 from luthier.search.deciding.sources import Sources
 from luthier.search.deciding.standing import Standing
 from luthier.search.deciding.track import Track
@@ -49,7 +49,7 @@ class Controller:
     stopped: str = ""
     _busy: set[str] = field(default_factory=set)
     _promised: dict[str, int] = field(default_factory=dict)
-    _queue: list[tuple[Config, int]] = field(default_factory=list)
+    _queue: list[Config] = field(default_factory=list)
     _started: float = 0.0
 
     def __post_init__(self) -> None:
@@ -126,8 +126,7 @@ class Controller:
         if not self.trials:
             self.roster.begin(Proposal(default), "default", 1.0, "the recipe as it stands")
         look = problem.rules.first
-        opening = problem.opening or opening_of(problem.space, problem.portfolio)
-        self._queue = [(config, look) for config in opening]
+        self._queue = list(problem.opening or opening_of(problem.space, problem.portfolio))
         for trial in self.trials:
             if trial.seed == 0:
                 self._promised[trial.id] = UNITS if same(trial.config, default) else look
@@ -176,11 +175,13 @@ class Controller:
 
     def _opened(self) -> Trial | None:
         while self._queue:
-            config, until = self._queue.pop(0)
+            config = self._queue.pop(0)
             if self.roster.is_new(config) and self.problem.misfit(config) is None:
                 why = "served earlier tasks best"
                 trial = self.roster.begin(Proposal(config), "portfolio", 1.0, why)
-                self._promised[trial.id] = until
+                # Where there is much to spend, what history is surest of is not left after a look.
+                whole = self.problem.portfolio and asked_for(self)
+                self._promised[trial.id] = UNITS if whole else self.problem.rules.first
                 return trial
         return None
 

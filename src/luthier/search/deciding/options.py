@@ -110,13 +110,13 @@ def options_of(
 
 def unworthy(search: Controller, piece: Piece) -> str | None:
     """Why a piece does not pay, None when it does."""
-    if _asked_for(search):
+    if asked_for(search):
         return None
     cost = piece.whole * search.costs.full
     return search.standing.unworthy(math.exp(piece.gain), cost, search.budget)
 
 
-def _asked_for(search: Controller) -> bool:
+def asked_for(search: Controller) -> bool:
     """Whether the budget is far above the usual one, and less than that was spent so far."""
     budget = search.budget
     return round(budget) >= ASKED_FOR and search.spent * budget < ASKED_FOR
@@ -125,7 +125,7 @@ def _asked_for(search: Controller) -> bool:
 def move_of(search: Controller, options: Options, random: np.random.Generator) -> tuple[Move, str]:
     """What is done, by the rule or by a learnt policy; and why, where it is to stop."""
     dry = None
-    if not _asked_for(search):
+    if not asked_for(search):
         dry = search.standing.fruitless(search.track, search.budget)
     why = unworthy(search, options.best) or dry
     rule: Move = "stop" if why else options.move

@@ -19,7 +19,7 @@ from luthier.search.trial import Config
 PER_TASK = 12
 """Best configurations of each task that may enter."""
 
-FLATTEN = 0.25
+FLATTEN = 0.05
 """Least weight of a task, however unlike: what serves all is safer than what serves a neighbour."""
 
 

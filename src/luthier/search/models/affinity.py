@@ -17,6 +17,10 @@ UNLIKE, UNKNOWN, FARTHEST = 2.0, 3, 9.0
 """Mean squared distance of two tasks taken at random; fewer common features than `UNKNOWN` are
 filled up with it. No single feature counts for more than `FARTHEST`."""
 
+TELLING, SHARE = "log_labels", 0.75
+"""The feature that says most, and its part of the distance: few classes want a lower learning rate
+than the formula's, many a higher one."""
+
 OTHER_KIND = 0.25
 """Weight of a task of another kind (answering instead of classifying, say)."""
 
@@ -55,10 +59,12 @@ def _deviations(records: Sequence[TaskRecord]) -> dict[str, float]:
 def _distance(
     first: Mapping[str, float], second: Mapping[str, float], deviations: Mapping[str, float]
 ) -> float:
-    squares = []
+    squares = {}
     for name, deviation in deviations.items():
         gap = (first.get(name, math.nan) - second.get(name, math.nan)) / deviation
         if math.isfinite(gap):
-            squares.append(min(FARTHEST, gap**2))
-    squares += [UNLIKE] * (UNKNOWN - len(squares))
-    return sum(squares) / len(squares)
+            squares[name] = min(FARTHEST, gap**2)
+    telling = squares.pop(TELLING, None)
+    others = [*squares.values(), *[UNLIKE] * (UNKNOWN - len(squares))]
+    mean = sum(others) / len(others)
+    return mean if telling is None else SHARE * telling + (1 - SHARE) * mean
