@@ -96,7 +96,7 @@ class Controller:
     @property
     def budget(self) -> float:
         """The limit in whole runs of the default."""
-        return self.limit.in_runs(self.costs.full)
+        return self.limit.in_runs(self.costs.whole_seconds)
 
     @property
     def incumbent(self) -> Trial:
@@ -119,7 +119,7 @@ class Controller:
         self._started -= earlier * (self.limit.seconds or 0.0)
         self.track = Track.of((d.trial, d.cost, d.gain) for d in decisions)
         self.sources.take_up(decisions)
-        self.costs.learn(self.trials)
+        self.costs.learn(self.trials, self.clock())
         problem, default = self.problem, self.problem.space.default
         if (why := problem.misfit(default)) is not None:
             raise FixRecipe("tune", f"the default configuration cannot be trained: {why}")
@@ -158,8 +158,7 @@ class Controller:
             return self.spent >= most
         lead = self.incumbent
         left = self.costs.expected(lead.config, float(UNITS - lead.unit)) if lead.unit else 0.0
-        whole = self.limit.seconds or (self.limit.runs or 1.0) * self.costs.full
-        return self.spent + left / max(whole, 1e-9) >= most
+        return self.spent + left / max(self.budget * self.costs.full, 1e-9) >= most
 
     def _finish(self, why: str, lead: bool = True) -> Slice | None:
         """The next slice of the default or, with `lead`, of the incumbent; without one the search
@@ -219,7 +218,7 @@ class Controller:
             return
         trial.saw(outcome.observation)
         self.log.saw(trial, outcome.observation)
-        self.costs.learn(self.trials)
+        self.costs.learn(self.trials, self.clock())
         self.standing.freeze_loser(trial, self._promised.get(trial.id, 0))
         self.log.changed(trial)
         spent = trial.cost - cost

@@ -117,9 +117,11 @@ def unworthy(search: Controller, piece: Piece) -> str | None:
 
 
 def asked_for(search: Controller) -> bool:
-    """Whether the budget is far above the usual one, and less than that was spent so far."""
+    """Whether the user gave a time, or far more runs than usual, of which less than twelve runs
+    were spent so far: those are made whatever is expected of them."""
     budget = search.budget
-    return round(budget) >= ASKED_FOR and search.spent * budget < ASKED_FOR
+    given = search.limit.seconds is not None or round(budget) >= ASKED_FOR
+    return given and search.spent * budget < ASKED_FOR
 
 
 def move_of(search: Controller, options: Options, random: np.random.Generator) -> tuple[Move, str]:

@@ -183,7 +183,7 @@ def _demand_default(default: Trial) -> None:
 
 def _finals(search: Search, controller: Controller, seeds: int) -> Finals:
     def may_go_on() -> bool:
-        return controller.spent + search.limit.share(controller.costs.full, 1, 1.0) <= 1
+        return controller.spent + search.limit.share(controller.costs.whole_seconds, 1, 1.0) <= 1
 
     return Finals(
         search.problem, controller.executor, search.log, _confirm(search), may_go_on, seeds
