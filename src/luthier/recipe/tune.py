@@ -43,7 +43,8 @@ class Tune(Section):
 
     budget: str = "6x one run"
     """How much the search may spend: minutes, trials, or multiples of one ordinary run. It ends
-    as soon as more is not expected to pay; where it bears twelve runs, twelve are made."""
+    as soon as more is not expected to pay, but spends a time that is given, or runs that are
+    far more than usual, up to twelve runs."""
     maximize: tuple[str, ...] = ("auto",)
     """The metric to make best, never replaced by another; several give a Pareto front."""
     subject_to: tuple[str, ...] = ()

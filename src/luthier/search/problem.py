@@ -29,12 +29,13 @@ class Rules:
     is left of a trial's cost in the acquisition; a new trial is looked at after `first` units, and
     below `look` units nothing is frozen for its rank; `worth` is what one whole run must be
     expected to gain for the search to go on: points of a share (0.004 is two fifths of a point),
-    else a part of the score, and less in budgets above the usual one, of which twelve runs are made
-    in any case; `least_trials` is how many trials are looked at before the search may stop.
-    `provable`: gains too small to be proved on the validation rows count for nothing. `reserve` is
-    the share of the budget that is kept for further seeds of the best trials. After `patience` runs
-    of trials that brought less than they were worth, the search ends (in budgets above the usual
-    one, so much more). `policy` chooses between stopping, going on and beginning; None leaves it to
+    else a part of the score, and less in budgets above the usual one, of which, as of a time that
+    was given, twelve runs are made in any case; `least_trials` is how many trials are looked at
+    before the search may stop. `provable`: gains too small to be proved on the validation rows
+    count for nothing. `reserve` is the share of the budget that is kept for further seeds of the
+    best trials. After `patience` runs of trials that brought less than they were worth, the search
+    ends (in budgets above the usual one, so much more). `policy` chooses between stopping, going on
+    and beginning; None leaves it to
     the analytic rule."""
 
     arms: tuple[str, ...] = ("portfolio", "transfer", "target", "refine", "clone", "prior")

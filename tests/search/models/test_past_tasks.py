@@ -65,6 +65,24 @@ def test_young_trials_are_skipped_and_unfinished_ones_are_trusted_less():
     assert found.seen.noise[0] > 2 * found.seen.noise[1]
 
 
+def test_what_all_trials_of_a_task_share_tells_nothing_of_its_value():
+    batch = SPACE.names[1]
+    assert SPACE.default[batch] != 8
+
+    def trial(rate: float, size: int) -> PastTrial:
+        config = {**SPACE.default, SPACE.names[0]: rate, batch: size}
+        return PastTrial(config, (PastPoint(16, 0.7, 1.0, 1.0, 1.0),))
+
+    rates = (-0.4, -0.2, 0.0, 0.2)
+    alike = project(replace(RECORDS[0], trials=tuple(trial(r, 8) for r in rates)), SPACE)
+    np.testing.assert_allclose(
+        alike.seen.inputs, SPACE.encode([trial(r, SPACE.default[batch]).config for r in rates])
+    )
+    varied = (*(trial(r, 8) for r in rates), trial(0.3, 32))
+    mixed = project(replace(RECORDS[0], trials=varied), SPACE)
+    np.testing.assert_allclose(mixed.seen.inputs, SPACE.encode([t.config for t in varied]))
+
+
 def test_a_model_is_fitted_once_but_not_kept_for_other_values():
     first = past_model(RECORDS[0], SPACE)
     assert past_model(replace(RECORDS[0]), SPACE) is first
@@ -88,6 +106,13 @@ def test_like_tasks_count_more():
     found = affinities(features, RECORDS)
     assert found[0] == pytest.approx(1.0) and found.argmax() == 0
     assert (found > 0).all()
+
+
+def test_the_number_of_classes_counts_most():
+    few, many = {"log_labels": 1.0, "probe": 0.9}, {"log_labels": 4.0, "probe": 0.5}
+    records = [replace(RECORDS[0], features=f) for f in (few, many)]
+    found = affinities({"log_labels": 1.0, "probe": 0.5}, records)
+    assert found[0] > found[1], "the probe outweighed the classes"
 
 
 def test_missing_features_neither_help_nor_break():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,14 +111,16 @@ def _chosen(values: Array) -> NDArray[np.int64]:
 def project(record: TaskRecord, space: Space) -> Projected:
     """The record's trials in the present space.
 
-    A parameter that a trial lacks gets the present default, a number outside a range its nearest
-    end, a number between options the nearest option; parameters that the space lacks are left out.
+    A parameter that a trial lacks gets the present default, and so does one that all trials of the
+    task share, as none of them tells what another value would do; a number outside a range gets its
+    nearest end, one between options the nearest option; parameters that the space lacks are left
+    out.
     A trial is skipped, and counted, when a value cannot be read so (an unknown word), or when it
     shows nothing: no finite score, or stopped before a quarter of training without diverging. All
     are skipped when the record's anchor is not finite.
     """
     configs, trials = [], []
-    for trial in record.trials if math.isfinite(record.anchor) else ():
+    for trial in _varied(record.trials) if math.isfinite(record.anchor) else ():
         config = fitted(trial.config, space)
         if config is not None and (trial.diverged or _last(trial) is not None):
             configs.append(config)
@@ -125,6 +128,18 @@ def project(record: TaskRecord, space: Space) -> Projected:
     values, noise = _values(record, trials)
     seen = Observed(space.encode(configs), values, noise)
     return Projected(tuple(trials), seen, len(record.trials) - len(trials))
+
+
+def _varied(trials: Sequence[PastTrial]) -> list[PastTrial]:
+    """The trials without the parameters in which none of them differs."""
+    if len(trials) < FEWEST:
+        return list(trials)
+    seen: dict[str, set[Value | None]] = {}
+    for name in {name for trial in trials for name in trial.config}:
+        seen[name] = {trial.config.get(name) for trial in trials}
+    return [
+        replace(t, config={n: v for n, v in t.config.items() if len(seen[n]) > 1}) for t in trials
+    ]
 
 
 def fitted(config: Config, space: Space) -> Config | None:
