@@ -45,6 +45,11 @@ def test_alpha_and_passes_are_never_searched() -> None:
             space({key: [1, 2]})
 
 
+def test_a_part_of_the_probe_is_searched_where_training_starts_at_one() -> None:
+    assert space().default["train.probe_start"] == 1.0
+    assert "train.probe_start" not in space(**{"evaluate.probe": False}).names
+
+
 def test_learning_rates_are_given_as_rates() -> None:
     found = space({"learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}})
     parameter = next(p for p in found.parameters if p.name == RATE)

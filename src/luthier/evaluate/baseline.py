@@ -83,10 +83,11 @@ class LinearProbe:
         best = _best(tried)
         return cls(labels, mean, scale, best.model, best.strength, _gentlest(tried, best).model)
 
-    def linear(self, start: bool = False) -> tuple[FloatArray, FloatArray]:
+    def linear(self, start: bool = False, share: float = 1.0) -> tuple[FloatArray, FloatArray]:
         """The best fit, or where training starts, as a layer on raw features: (C, D) and (C,).
 
-        A label that training never saw gets the lowest bias.
+        A label that training never saw gets the lowest bias. With a `share` below 1 all is that
+        much smaller: the layer answers the same, but less surely.
         """
         model = self.start if start else self.model
         rows = np.asarray(model.coef_) / self.scale
@@ -96,7 +97,7 @@ class LinearProbe:
         weights = np.zeros((len(self.labels), rows.shape[1]))
         biases = np.full(len(self.labels), shift.min() - 10.0)
         weights[model.classes_], biases[model.classes_] = rows, shift
-        return weights, biases
+        return share * weights, share * biases
 
     def predict(self, features: FloatArray, truth: IntArray, rows: IntArray) -> ClassPredictions:
         """Probabilities from features (N, D)."""

@@ -24,6 +24,12 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
     """
     selection_metric(task, recipe.evaluate.metric)
     _refuse_select(recipe, task)
+    if recipe.train.probe_start != 1 and not starts_at_probe(recipe, task):
+        raise FixRecipe(
+            "train.probe_start",
+            f"this {task} run does not start from a linear probe",
+            advice="leave it out; it is for classes, with evaluate.probe, and without privacy",
+        )
     if recipe.train.objective != "auto" and task is not Task.PREFER:
         raise FixRecipe(
             "train.objective",
@@ -48,6 +54,12 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
         )
     _refuse_tracking(recipe, task)
     refuse_together(recipe, task)
+
+
+def starts_at_probe(recipe: Recipe, task: Task) -> bool:
+    """Whether training starts from a linear probe of the training rows."""
+    private = recipe.safety is not None and recipe.safety.privacy is not None
+    return task is Task.CLASSIFY and recipe.evaluate.probe and not private
 
 
 def _refuse_tracking(recipe: Recipe, task: Task) -> None:

@@ -133,14 +133,16 @@ def put_names(shop: Workshop, exam: Exam) -> None:
 
 @dataclass
 class StartGently:
-    """Training starts from the probe's gentle fit once the best one has been measured and kept."""
+    """Training starts from the probe's gentle fit once the best one has been measured and kept;
+    from a part of it, where `share` is below 1."""
 
     probe: LinearProbe
+    share: float = 1.0
 
     def begin(self, state: TrainingState) -> None:
         """Puts the fit into the output layer, before the first update only."""
         if state.step == 0:
-            _put(state.network, self.probe.linear(start=True))
+            _put(state.network, self.probe.linear(start=True, share=self.share))
 
     def after(self, state: TrainingState, report: Report) -> None:
         """Nothing to do."""

@@ -123,7 +123,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         # The parent is often best on validation rows, and keeping it would undo the repair.
         watchers.append(keeper)
     if start is not None:
-        watchers.append(StartGently(start))
+        watchers.append(StartGently(start, shop.recipe.train.probe_start))
     tracker = tracker_of(shop)
     if tracker is not None:
         watchers.append(tracker)

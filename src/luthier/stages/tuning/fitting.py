@@ -108,10 +108,10 @@ def fitted_probe(shop: Workshop, check: NDArray[np.int64], vectors: Vectors) -> 
     return LinearProbe.fit(shop.head.labels.names, known, asked)
 
 
-def start_at_probe(network: Network, probe: LinearProbe) -> None:
-    """Puts what training starts from into the output layer."""
+def start_at_probe(network: Network, probe: LinearProbe, share: float) -> None:
+    """Puts what training starts from into the output layer, or that `share` of it."""
     assert isinstance(network.output, nn.Linear)
-    weight, bias = probe.linear(start=True)
+    weight, bias = probe.linear(start=True, share=share)
     with torch.no_grad():
         network.output.weight.copy_(torch.from_numpy(weight))
         network.output.bias.copy_(torch.from_numpy(bias))

@@ -187,7 +187,7 @@ class SharedBase:
         hidden = self.prefixes.of(shop, self.kept or self.folder)
         step = Step(shop.head.losses, PlainGradient(shop.device), descent(shop))
         if shop.network.output is not None and (start := self.probe or self.start) is not None:
-            start_at_probe(shop.network, start)
+            start_at_probe(shop.network, start, shop.recipe.train.probe_start)
         state = TrainingState.begin(
             shop.network, step.update, trial_seed(shop.recipe, piece), shop.recipe.fast.base_dropout
         )

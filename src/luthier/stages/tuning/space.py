@@ -24,6 +24,7 @@ SHORT = {
     "weight_decay": "train.optimizer.weight_decay",
     "warmup": "train.schedule.warmup",
     "head_rate": "train.head_rate",
+    "probe_start": "train.probe_start",
     "b_rate": "adapter.b_rate",
 }
 """Short names of the usual parameters."""
