@@ -49,7 +49,7 @@ class Rules:
     bandit: bool = True
     least_trials: int = 1
     reserve: float = 0.2
-    patience: float = 0.5
+    patience: float = 0.35
     policy: Policy | None = None
 
 
