@@ -66,12 +66,35 @@ def test_the_budget_is_kept_up_to_one_slice(searched: tuple[Any, Training]) -> N
     assert found.stopped
 
 
-@pytest.mark.parametrize("factor, spent", [(6, False), (12, True)])
-def test_who_gives_twice_the_usual_budget_wants_it_spent(factor: int, spent: bool) -> None:
+@pytest.mark.parametrize(
+    "factor, budget, spent",
+    [(6, "6x one run", False), (12, "12x one run", True), (6, f"{6 * UNITS}s", True)],
+)
+def test_twice_the_usual_budget_or_a_time_is_spent(factor: int, budget: str, spent: bool) -> None:
     training = Training(best=0.0)
-    found = controller(training, f"{factor}x one run")
+    found = controller(training, budget)
     found.run()
     assert (training.clock >= 0.7 * factor * UNITS) == spent, found.stopped
+
+
+def test_a_time_is_counted_by_the_clock_and_not_by_processor_time() -> None:
+    training = Training(best=0.0)
+    found = controller(training, f"{3 * UNITS}s")
+    found.clock = lambda: training.clock / 2
+    found.run()
+    assert found.budget == pytest.approx(6, rel=0.1)
+    assert training.clock >= 0.7 * 6 * UNITS, found.stopped
+
+
+@pytest.mark.parametrize("budget, whole", [("6x one run", False), ("12x one run", True)])
+def test_the_head_of_the_portfolio_is_trained_whole_with_much_to_spend(
+    budget: str, whole: bool
+) -> None:
+    poor = {**SPACE.default, "rate_offset": -1.4}
+    found = controller(Training(), budget, portfolio=[poor])
+    assert Training().final(poor) < Training().final(SPACE.default) - 0.03
+    second = found.run()[1]
+    assert second.config == poor and (second.unit == UNITS) == whole
 
 
 @pytest.mark.parametrize("budget", ["1 trial", "3 trials", "5 trials"])

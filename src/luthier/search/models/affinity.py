@@ -18,8 +18,8 @@ UNLIKE, UNKNOWN, FARTHEST = 2.0, 3, 9.0
 filled up with it. No single feature counts for more than `FARTHEST`."""
 
 TELLING, SHARE = "log_labels", 0.75
-"""The feature that says most, and its part of the distance: few classes want a lower learning rate
-than the formula's, many a higher one."""
+"""The feature that says most, and its part of the distance: on recorded tasks it goes with which
+way the learning rate should move from the formula's."""
 
 OTHER_KIND = 0.25
 """Weight of a task of another kind (answering instead of classifying, say)."""
