@@ -1,6 +1,6 @@
 """Measures whole searches with real training, ours beside two that are in use; see README.md.
 
-    python bench/search_live/run.py [--quick] [--only search|memory|multiples] [--again]
+    python bench/search_live/run.py [--quick] [--only search|memory|multiples|walks] [--again]
         [--task NAME ...] [--method tpe|asha|ours ...] [--seeds N] [--seconds S] [--threads N]
 
 Each search is one file of records/ and is not made again, so the whole may be stopped and started
@@ -26,6 +26,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import ledger as ledgers  # noqa: E402
 import reading  # noqa: E402
+import walks  # noqa: E402
 import workers  # noqa: E402
 from questions.models import encoder  # noqa: E402
 from tasks import TASKS, LiveTask, sample  # noqa: E402
@@ -59,7 +60,7 @@ def main() -> None:
     """Asks every question, or the one that was named."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="tiny numbers, nothing is kept")
-    parser.add_argument("--only", choices=("search", "memory", "multiples"), help="one question")
+    parser.add_argument("--only", choices=QUESTIONS, help="one question")
     parser.add_argument("--again", action="store_true", help="measure what is there already")
     parser.add_argument("--task", nargs="*", default=[], choices=[t.name for t in TASKS])
     parser.add_argument("--method", nargs="*", default=list(METHODS), choices=list(METHODS))
@@ -77,8 +78,9 @@ def main() -> None:
     ledgers.QUESTION = "How soon is a search with real training as good as those in use end up?"
     ledgers.COMMAND = "python bench/search_live/run.py"
     book = ledgers.Ledger(HERE / "results.json", asked.again, dry=asked.quick)
-    for name in [given.only] if given.only else ("search", "memory", "multiples"):
-        {"search": search, "memory": memory, "multiples": multiples}[name](book, asked)
+    every = [q for q in QUESTIONS if q != "walks" or not asked.quick]
+    for name in [given.only] if given.only else every:
+        QUESTIONS[name](book, asked)
 
 
 # -- searches --------------------------------------------------------------------------------
@@ -209,6 +211,13 @@ def multiples(book: ledgers.Ledger, asked: Asked) -> None:
         for clock, pair in names.items():
             book.add(reading.bound_row(pair, found[0][clock], found[1][clock], 1.5, 1.5))
 
+
+def walked(book: ledgers.Ledger, asked: Asked) -> None:
+    """Ten minutes of a user on whole sets."""
+    walks.measure(book, asked.threads, asked.again, WORK)
+
+
+QUESTIONS = {"search": search, "memory": memory, "multiples": multiples, "walks": walked}
 
 if __name__ == "__main__":
     main()

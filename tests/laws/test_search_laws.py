@@ -16,22 +16,19 @@ from torch import Tensor
 
 from luthier.core.progress import Silence
 from luthier.core.types import Task
-from luthier.data.feed.batches import EpochBatches
 from luthier.evaluate.predictions import ClassPredictions
 from luthier.recipe.load import recipe_from_dict
 from luthier.search.space import Space
 from luthier.search.trial import UNITS, Config, Slice
-from luthier.stages.training import descent
+from luthier.stages.training import train
+from luthier.stages.tuning.best import units_to_steps
 from luthier.stages.tuning.configured import DEPTH, RATE
 from luthier.stages.tuning.fitting import formula_rate
-from luthier.stages.tuning.shared import SharedBase, units_to_steps
+from luthier.stages.tuning.rows import Halves
+from luthier.stages.tuning.shared import SharedBase
 from luthier.stages.tuning.space import space_of
-from luthier.stages.workshop import Workshop, set_up
+from luthier.stages.workshop import set_up
 from luthier.store.artefacts import Artefacts
-from luthier.train.fit import fit
-from luthier.train.gradients.plain import PlainGradient
-from luthier.train.state import Budget, TrainingState
-from luthier.train.step import Step
 from tiny import same_bits, task_rows
 
 OTHER = {RATE: 0.4, "adapter.rank": 8, DEPTH: "one"}
@@ -51,17 +48,21 @@ def opened(bert: Path, tmp_path: Path) -> Open:
         cache: str = "off",
         rate: float | str = 5e-3,
         patience: int | None = None,
+        probe: bool = False,
+        halved: bool = True,
     ) -> SharedBase:
         recipe = recipe_from_dict({
             "task": "classify", "tune": {}, "model": {"id": str(bert), "precision": "float32"},
             "data": {"train": str(file)}, "adapter": {"kind": "lora", **(adapter or {})},
             "train": {"max_steps": 20, "batch_size": 8, "learning_rate": rate,
                       "patience": patience},
-            "fast": {"prefix_cache": cache}, "evaluate": {"probe": False, "forgetting": False},
+            "fast": {"prefix_cache": cache}, "evaluate": {"probe": probe, "forgetting": False},
         })  # fmt: skip
         store = Artefacts(tmp_path / "home")
         shop = set_up(recipe, tmp_path, tmp_path / "run", store, Silence())
-        return SharedBase.begin(shop, tmp_path / "search")
+        check = shop.part(shop.prepared.splits.validation)
+        halves = None if halved else Halves(check, check)
+        return SharedBase.begin(shop, tmp_path / "search", halves)
 
     return open_base
 
@@ -84,32 +85,31 @@ def parameters(shared: SharedBase, trial: str) -> dict[str, Tensor]:
     return {n: t for n, t in found.items() if n.startswith("parameter/")}
 
 
-def ordinary(shop: Workshop) -> dict[str, Tensor]:
-    """The same recipe trained to its end without a search."""
-    step = Step(shop.head.losses, PlainGradient(shop.device), descent(shop))
-    state = TrainingState.begin(
-        shop.network, step.update, shop.recipe.train.seed, shop.recipe.fast.base_dropout
-    )
-    rows = shop.part(shop.prepared.splits.train)
-    fit(state, step, EpochBatches(shop.encoded, rows, shop.batch_plan(packed=True)),
-        Budget(shop.timing.steps))  # fmt: skip
-    return {f"parameter/{n}": t for n, t in state.snapshot().items()}
-
-
+@pytest.mark.parametrize("patience", [None, 1])
 @pytest.mark.parametrize("adapter", [{}, {"kind": "full"}])
+@pytest.mark.parametrize("probe", [False, True])
 def test_slices_with_others_between_are_one_ordinary_run(
-    adapter: dict[str, str], opened: Open, bert: Path, tmp_path: Path
+    adapter: dict[str, str], patience: int | None, probe: bool, opened: Open, tmp_path: Path
 ) -> None:
-    shared = opened(adapter)
+    """To the bit: validated at the same places, ended at the same, with the same parameters."""
+    shared = opened(adapter, rate=2e-2, patience=patience, probe=probe, halved=False)
     own = default(shared)
     other = {**own, RATE: 0.4} | ({} if adapter else OTHER)
+    seen = []
     for until in (1, 2, 4, 8, UNITS):
-        shared.advance(Slice("t000", own, until))
+        if not seen or seen[-1].unit < UNITS:
+            seen.append(shared.advance(Slice("t000", own, until)))
         shared.advance(Slice("t001", other, until))
+        if until == 1:
+            assert not same_bits(parameters(shared, "t000"), parameters(shared, "t001"))
     recipe = shared.shop.recipe.model_copy(update={"tune": None})
     alone = set_up(recipe, tmp_path, tmp_path / "alone", Artefacts(tmp_path / "home"), Silence())
-    assert same_bits(parameters(shared, "t000"), ordinary(alone))
-    assert not same_bits(parameters(shared, "t000"), parameters(shared, "t001"))
+    trained = train(alone, Silence())
+    assert shared.best.of("t000") == (trained.best, trained.best_step)
+    assert seen[-1].score == trained.best and seen[-1].unit == UNITS
+    assert bool(seen[-1].ended_early) == (trained.state.step < alone.timing.steps)
+    own_parameters = {f"parameter/{n}": t for n, t in trained.state.snapshot().items()}
+    assert same_bits(parameters(shared, "t000"), own_parameters)
 
 
 @pytest.mark.parametrize("adapter", [{}, {"kind": "full"}, {"kind": "ia3"}])
@@ -170,13 +170,13 @@ def test_a_prefix_goes_on_from_a_lower_one(opened: Open) -> None:
 
 def test_a_trial_ends_where_an_ordinary_run_would_have_lost_patience(opened: Open) -> None:
     shared = opened(rate=1e-9, patience=2)
-    end = 2 * shared.shop.timing.every
+    end = 3 * shared.shop.timing.every  # The first is the best that training reaches.
     steps = [units_to_steps(unit, shared.shop.timing.steps) for unit in (1, 2, 4, 8)]
     assert steps[0] < end <= steps[-1]
     seen = [shared.advance(Slice("t000", default(shared), u)) for u in (1, 2, 4, 8)]
     assert [o.unit == UNITS for o in seen] == [step >= end for step in steps]
     assert [bool(o.ended_early) for o in seen] == [step >= end for step in steps]
-    assert "trained 8 of 16 parts" in seen[-1].ended_early
+    assert steps[-1] > end and "trained 4.8 of 16 parts" in seen[-1].ended_early
     shutil.rmtree(shared.folder)
     assert opened(rate=1e-9).advance(Slice("t000", default(shared), 8)).unit == 8
 

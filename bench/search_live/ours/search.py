@@ -59,9 +59,9 @@ class Watch:
         self.open_trials = max(self.open_trials, int(found[2]))
         best = self._best() / found[1]
         about = _about(best)
-        if (found[1], about["unit"]) == self._seen:
+        if (found[1], about["step"]) == self._seen:
             return
-        self._seen = (found[1], about["unit"])
+        self._seen = (found[1], about["step"])
         shutil.copytree(best, self.place / "kept" / str(len(self.incumbents)))
         self.incumbents.append({"at": self.elapsed, "trial": found[1], **about})
 
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def _about(folder: Path) -> dict[str, Any]:
-    """Score and unit of the parameters in a folder."""
+    """Score and updates of the parameters in a folder."""
     about: dict[str, Any] = json.loads((folder / "best.json").read_text(encoding="utf-8"))
     return about
 

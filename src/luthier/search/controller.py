@@ -25,6 +25,10 @@ from luthier.search.space import same
 from luthier.search.study import StudyLog
 from luthier.search.trial import UNITS, Config, Executor, Outcome, Slice, Trial, next_slice
 
+PORTFOLIO = ("portfolio", "served earlier tasks best")
+UNHURRIED = ("opening", "shows late what it is worth")
+"""Sources of what is tried right after the default, and why it is."""
+
 Listener = Callable[["Controller"], None]
 
 
@@ -176,10 +180,11 @@ class Controller:
         while self._queue:
             config = self._queue.pop(0)
             if self.roster.is_new(config) and self.problem.misfit(config) is None:
-                why = "served earlier tasks best"
-                trial = self.roster.begin(Proposal(config), "portfolio", 1.0, why)
+                late = config in self.problem.unhurried
+                source, why = UNHURRIED if late else PORTFOLIO
+                trial = self.roster.begin(Proposal(config), source, 1.0, why)
                 # Where there is much to spend, what history is surest of is not left after a look.
-                whole = self.problem.portfolio and asked_for(self)
+                whole = late or (self.problem.portfolio and asked_for(self))
                 self._promised[trial.id] = UNITS if whole else self.problem.rules.first
                 return trial
         return None

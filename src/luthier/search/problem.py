@@ -59,7 +59,8 @@ class Problem:
     unit relative to the default, `misfit` says why a configuration cannot be trained here (None:
     it can), `violation` how far an observation is from meeting all constraints (0: it does).
     `kind` is the task's name; records of another kind count for less. `opening` is looked at right
-    after the default; empty: the head of the portfolio, without one both sides of the rate."""
+    after the default; empty: the head of the portfolio, without one both sides of the rate. Those
+    of it that are `unhurried` are trained to their end: a first look would tell nothing."""
 
     space: Space
     scale: Scale
@@ -68,6 +69,7 @@ class Problem:
     features: Mapping[str, float] = field(default_factory=dict)
     portfolio: Sequence[Config] = ()
     opening: Sequence[Config] = ()
+    unhurried: Sequence[Config] = ()
     relative_cost: Callable[[Config], float] = equal
     misfit: Callable[[Config], str | None] = anything_fits
     violation: Callable[[Observation], float] = no_violation

@@ -130,6 +130,12 @@ def refuse_misfit(recipe: Recipe, task: Task, base: Base) -> None:
         )
 
 
+def falling(task: Task) -> str | None:
+    """The measure whose fall is progress too: marks and labels are found by nobody at first, and
+    their F1 stays at nothing until the network is sure enough of some."""
+    return "log_loss" if task in (Task.TAG, Task.MULTILABEL) else None
+
+
 def selection_metric(task: Task, wanted: str) -> str:
     """The metric that chooses the best checkpoint.
 

@@ -22,7 +22,7 @@ from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
 from luthier.recipe.model import Lora
 from luthier.stages.bias.changing import changed
-from luthier.stages.combinations import selection_metric
+from luthier.stages.combinations import falling, selection_metric
 from luthier.stages.explaining.tracking.track import tracker_of
 from luthier.stages.fewshot.rival import Rival
 from luthier.stages.parts.answers import Exam, loss_of, score_all, to_predictions
@@ -151,7 +151,7 @@ def _keeper(shop: Workshop, exam: Exam, chosen: str) -> KeepBest:
         folder=shop.folder / "best",
         patience=shop.recipe.train.patience,
         untrained=not against_attacks(shop.recipe),
-        falling="log_loss" if shop.task in (Task.TAG, Task.MULTILABEL) else None,
+        falling=falling(shop.task),
     )
 
 

@@ -13,6 +13,7 @@ from luthier.stages.page.strict import STRICT, Number
 SOURCES: Mapping[str, str] = {
     "default": "your recipe",
     "portfolio": "what served earlier tasks best",
+    "opening": "what shows late what it is worth",
     "transfer": "a model of earlier tasks",
     "target": "a model of this task",
     "refine": "the learning rate around the best",

@@ -12,6 +12,7 @@ from torch import nn
 from luthier.core.seeds import derive
 from luthier.core.types import Task
 from luthier.evaluate.baseline import LinearProbe
+from luthier.evaluate.predictions import FloatArray
 from luthier.models.build import assemble, build_adapter, build_head
 from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
@@ -108,10 +109,9 @@ def fitted_probe(shop: Workshop, check: NDArray[np.int64], vectors: Vectors) -> 
     return LinearProbe.fit(shop.head.labels.names, known, asked)
 
 
-def start_at_probe(network: Network, probe: LinearProbe, share: float) -> None:
-    """Puts what training starts from into the output layer, or that `share` of it."""
+def put_layer(network: Network, layer: tuple[FloatArray, FloatArray]) -> None:
+    """Puts weights (C, D) and biases (C,) into the output layer."""
     assert isinstance(network.output, nn.Linear)
-    weight, bias = probe.linear(start=True, share=share)
     with torch.no_grad():
-        network.output.weight.copy_(torch.from_numpy(weight))
-        network.output.bias.copy_(torch.from_numpy(bias))
+        network.output.weight.copy_(torch.from_numpy(layer[0]))
+        network.output.bias.copy_(torch.from_numpy(layer[1]))

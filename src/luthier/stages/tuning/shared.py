@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +17,22 @@ from luthier.core.errors import CheckRun, FixRecipe, LowerLearningRate
 from luthier.core.files import recover_folder
 from luthier.core.hashing import hash_value
 from luthier.core.progress import Silence
-from luthier.core.types import Task
 from luthier.data.feed.batches import EpochBatches
 from luthier.evaluate.baseline import LinearProbe
 from luthier.evaluate.predictions import Predictions
 from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
-from luthier.search.trial import TRAINED, UNITS, Config, Observation, Slice
+from luthier.search.trial import UNITS, Config, Observation, Slice
 from luthier.stages import planning
 from luthier.stages.combinations import selection_metric
 from luthier.stages.safety.attacking.together import against_attacks
 from luthier.stages.starting import put_start
 from luthier.stages.training import descent, reference_margins
-from luthier.stages.tuning.best import Best
+from luthier.stages.tuning.best import Best, train_on
 from luthier.stages.tuning.fitting import (
     Vectors,
     fitted_probe,
-    start_at_probe,
+    put_layer,
     trial_recipe,
     trial_seed,
     trial_shop,
@@ -42,9 +42,8 @@ from luthier.stages.tuning.member import Member, no_measures
 from luthier.stages.tuning.prefixes import Prefixes
 from luthier.stages.tuning.rows import Halves
 from luthier.stages.workshop import Workshop
-from luthier.train.fit import fit
 from luthier.train.gradients.plain import PlainGradient
-from luthier.train.state import Budget, TrainingState
+from luthier.train.state import TrainingState
 from luthier.train.step import Step
 from luthier.train.watcher import Watcher
 
@@ -110,7 +109,8 @@ class SharedBase:
     def advance(self, piece: Slice) -> Observation:
         """Advances a trial from where its last slice left it, and measures it.
 
-        Where an ordinary run would have ended by then, what is seen is that of the last unit.
+        It is validated where an ordinary run is, and ends where that would lose patience. At the
+        end it holds its best parameters, and these are what is seen: they are what would ship.
 
         Raises: LowerLearningRate when it diverges or its metric is no number; its state then
         stays as it was.
@@ -120,16 +120,13 @@ class SharedBase:
         try:
             state, before, losses = member.state, member.state.seconds, len(member.state.curve)
             self._keep_untrained(member, piece)
-            until = units_to_steps(piece.until, member.shop.timing.steps)
-            fit(state, member.step, member.batches, Budget(until), self.watchers)
+            found = train_on(
+                self.best, member, piece, partial(self._observe, member, piece), self.watchers
+            )
             seen = [v for _, name, v in state.curve[losses:] if name == "loss"]
-            found = self._observe(member, piece, float(np.mean(seen)) if seen else float("nan"))
-            self.best.keep(piece.trial, state, found)
-            if ends_early(member.shop, until, self.best.of(piece.trial)[1]):
-                early = {TRAINED: float(piece.until)} if piece.until < UNITS else {}
-                found = replace(found, unit=UNITS, measures={**found.measures, **early})
             more = self.extra(member, replace(piece, until=found.unit))
-            found = replace(found, measures={**found.measures, **more})
+            found = replace(found, train_loss=float(np.mean(seen)) if seen else math.nan,
+                            measures={**found.measures, **more})  # fmt: skip
             # The clock of a trial is processor time, evaluations and attaching included.
             state.seconds = before + time.process_time() - started
             state.save(self._place(piece.trial), trial_key(self.shop, piece))
@@ -154,16 +151,16 @@ class SharedBase:
             self._detach(member.shop.network)
 
     def take(self, piece: Slice) -> tuple[Member, float, int]:
-        """A trial attached for good with its best parameters; their score and unit."""
+        """A trial attached for good with its best parameters; their score and updates."""
         member = self._attach(piece)
         self.best.restore(piece.trial, member.state)
         return member, *self.best.of(piece.trial)
 
     def confirm(self, piece: Slice) -> Observation:
         """What a trial's best parameters show on the second half of the validation rows."""
-        member, _, unit = self.take(piece)
+        member, _, _ = self.take(piece)
         try:
-            return member.observation(self.halves.second, self.metric, unit, self.reference)
+            return member.observation(self.halves.second, self.metric, UNITS, self.reference)
         finally:
             self._detach(member.shop.network)
 
@@ -186,8 +183,7 @@ class SharedBase:
         shop = trial_shop(self.shop, piece)
         hidden = self.prefixes.of(shop, self.kept or self.folder)
         step = Step(shop.head.losses, PlainGradient(shop.device), descent(shop))
-        if shop.network.output is not None and (start := self.probe or self.start) is not None:
-            start_at_probe(shop.network, start, shop.recipe.train.probe_start)
+        self._put_start(shop)
         state = TrainingState.begin(
             shop.network, step.update, trial_seed(shop.recipe, piece), shop.recipe.fast.base_dropout
         )
@@ -202,6 +198,11 @@ class SharedBase:
             shop.batch_plan(packed=True), hidden, self.reference,
         )  # fmt: skip
         return Member(shop, state, step, batches, hidden)
+
+    def _put_start(self, shop: Workshop) -> None:
+        """What training starts from, in the output layer."""
+        if shop.network.output is not None and (start := self.probe or self.start) is not None:
+            put_layer(shop.network, start.linear(start=True, share=shop.recipe.train.probe_start))
 
     def _detach(self, network: Network) -> None:
         """Gives the base back as it was."""
@@ -219,7 +220,7 @@ class SharedBase:
             raise CheckRun(str(place), "the trial to be cloned has no state")
         state.inherit(place)
 
-    def _observe(self, member: Member, piece: Slice, train_loss: float) -> Observation:
+    def _observe(self, member: Member, piece: Slice) -> Observation:
         found = member.observation(self.halves.first, self.metric, piece.until, self.reference)
         if not (math.isfinite(found.score) and math.isfinite(found.loss)):
             raise LowerLearningRate(
@@ -227,7 +228,7 @@ class SharedBase:
                 f"{self.metric} is {found.score:.4g} and the mean loss {found.loss:.4g}",
                 "numbers on the validation rows",
             )
-        return replace(found, train_loss=train_loss)
+        return found
 
     def _keep_untrained(self, member: Member, piece: Slice) -> None:
         """Makes what training starts from a candidate, as in an ordinary run; it is the same for
@@ -235,8 +236,10 @@ class SharedBase:
         state = member.state
         if state.step or piece.parent is not None or against_attacks(member.shop.recipe):
             return
-        score = self._untrained_score(member, piece.seed)
-        self.best.keep(piece.trial, state, Observation(0, score, math.nan, math.nan, 0.0))
+        if self.probe is not None:
+            put_layer(member.shop.network, self.probe.linear())
+        self.best.keep(piece.trial, state, self._untrained_score(member, piece.seed))
+        self._put_start(member.shop)
 
     def _untrained_score(self, member: Member, seed: int) -> float:
         if seed not in self._untrained:
@@ -255,20 +258,3 @@ def trial_key(shop: Workshop, piece: Slice) -> str:
         "contract": shop.contract.hash, "seed": piece.seed,
         "recipe": trial_recipe(shop, piece.config).model_dump(mode="json"),
     })  # fmt: skip
-
-
-def ends_early(shop: Workshop, step: int, best: int) -> bool:
-    """Whether an ordinary run that was best after `best` units would have lost patience by `step`.
-
-    Tags and labels are given all the time there is: there a falling loss counts too, which is not
-    followed here.
-    """
-    patience = shop.recipe.train.patience
-    if patience is None or shop.task in (Task.TAG, Task.MULTILABEL):
-        return False
-    return step - units_to_steps(best, shop.timing.steps) >= patience * shop.timing.every
-
-
-def units_to_steps(units: int, steps: int) -> int:
-    """Updates after so many sixteenths of an ordinary run; one per unit where there are fewer."""
-    return steps if units >= UNITS else min(steps, max(units, round(steps * units / UNITS)))

@@ -16,6 +16,7 @@ from luthier.search.bridges.plain import space_to_list
 from luthier.search.bridges.stored import SPACE
 from luthier.search.budget import Limit
 from luthier.search.controller import Controller
+from luthier.search.deciding.standing import ASKED_FOR
 from luthier.search.finals import Finals
 from luthier.search.history.log import StoredLog
 from luthier.search.history.past import History
@@ -33,7 +34,7 @@ from luthier.stages.tuning.goal import Goal, asks_latency
 from luthier.stages.tuning.scaling.executor import open_executor
 from luthier.stages.tuning.shallow import chosen, depth_of, train_whole, with_whole
 from luthier.stages.tuning.shared import SharedBase
-from luthier.stages.tuning.space import demand_effect, formula_first, space_of
+from luthier.stages.tuning.space import demand_effect, formula_first, soft_start, space_of
 from luthier.stages.tuning.telling.show import Show
 from luthier.stages.tuning.telling.story import tell
 from luthier.stages.workshop import Workshop
@@ -108,9 +109,9 @@ def _searched(
         progress.say(choice.why)
         told = with_whole(told, whole, first, choice)
     winner = choice.winner.trials[0]
-    member, score, unit = search.shared.take(_piece(winner))
+    member, score, step = search.shared.take(_piece(winner))
     trained = Trained(
-        member.state, search.goal.metric, score, unit * member.shop.timing.steps // UNITS,
+        member.state, search.goal.metric, score, step,
         search.shared.probe, member.hidden, [choice.why], told.as_dict(),
     )  # fmt: skip
     return member.shop, trained
@@ -147,6 +148,7 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
         related = History.open(store, section.tenant).related(shop.task.value)
     earlier = portfolio(space, related, features, OPENING, shop.task.value, scale.share)
     by_formula = formula_first(space)
+    soft = soft_start(space) if _generous(depth.limit) else []
     rules = Rules(arms=section.sources) if section.sources else Rules()
     if depth.own is not None:
         # The whole run afterwards begins anew: only what values alone are worth is of use to it.
@@ -163,11 +165,17 @@ def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Pro
         violation=goal.conditions,
         seed=shop.recipe.train.seed,
         kind=shop.task.value,
-        opening=[*by_formula, *opening_of(space, earlier)],
+        opening=[*by_formula, *opening_of(space, earlier), *soft],
+        unhurried=soft,
         rules=rules,
     )
     _keep_study(shop, record, store, problem, goal.metric)
     return Search(shared, goal, problem, log, depth.limit, started, depth.own)
+
+
+def _generous(limit: Limit) -> bool:
+    """Whether a time was given, or far more runs than usual: such a budget is spent."""
+    return limit.seconds is not None or limit.in_runs(1.0) >= ASKED_FOR
 
 
 def _demand_default(default: Trial) -> None:

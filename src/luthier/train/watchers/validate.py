@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,61 @@ from luthier.train.state import TrainingState
 from luthier.train.step import largest_move
 from luthier.train.watcher import Report, Stop
 
+Direction = Literal["higher", "lower"]
 Measure = Callable[[Network], dict[str, float]]
+
+
+@dataclass
+class Patience:
+    """Counts validations in a row that show no progress; after `most` of them patience is lost.
+
+    Progress is a better score than training has reached before, or a lower loss. What the state
+    before the first update shows is no measure of it: a fitted output layer may be ahead of all
+    that training reaches in its first passes, and nothing would ever be learned below it. The loss
+    counts where the score stays at nothing until the network is sure enough, as with marks in
+    texts.
+    """
+
+    direction: Direction
+    most: int | None
+    misses: int = 0
+    _reached: float = math.nan
+    _lowest: float = math.inf
+
+    @classmethod
+    def of(
+        cls,
+        curve: Iterable[tuple[int, str, float]],
+        names: Sequence[str],
+        direction: Direction,
+        most: int | None,
+    ) -> Patience:
+        """As a curve left it whose points are called `names`: score and loss."""
+        found, seen = cls(direction, most), dict[int, dict[str, float]]()
+        for step, name, value in curve:
+            seen.setdefault(step, {})[name] = value
+        for step, at in sorted(seen.items()):
+            if names[0] in at:
+                found.saw(step, at[names[0]], at.get(names[1], math.inf))
+        return found
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is time to stop."""
+        return self.most is not None and self.misses >= self.most
+
+    def saw(self, step: int, score: float, loss: float = math.inf) -> None:
+        """Takes in one validation."""
+        fell, self._lowest = loss < self._lowest, min(loss, self._lowest)
+        if step == 0:
+            return
+        sign = 1.0 if self.direction == "higher" else -1.0
+        first = math.isnan(self._reached) and not math.isnan(score)
+        # Written so that NaN never counts as progress.
+        rose = first or sign * score > sign * self._reached
+        if rose:
+            self._reached = score
+        self.misses = 0 if rose or fell else self.misses + 1
 
 
 @dataclass
@@ -28,24 +82,24 @@ class KeepBest:
     `metric` is the one that was asked for; when it is missing from a measurement that is an
     error, never a reason to use another. `reads_private` says that scores steer training.
     Without `untrained` the state before the first update is not among the candidates: training
-    against attacks costs clean quality, and would be thrown away. While the measure called
-    `falling` falls, nothing is given up: marks in texts are found by nobody at first, and their F1
-    stays at nothing until the network is sure enough of some.
+    against attacks costs clean quality, and would be thrown away. What it shows is kept while
+    nothing is better, but training is not given up for being below it: see `Patience`.
     """
 
     measure: Measure
     metric: str
-    direction: Literal["higher", "lower"]
+    direction: Direction
     every: int
     folder: Path
     patience: int | None = None
     best: float | None = None
     best_step: int = 0
-    _misses: int = 0
     reads_private: bool = True
     untrained: bool = True
     falling: str | None = None
-    _lowest: float = math.inf
+
+    def __post_init__(self) -> None:
+        self._waits = Patience(self.direction, self.patience)
 
     def begin(self, state: TrainingState) -> None:
         """Measures the state as it is, or takes up what an earlier call kept."""
@@ -55,7 +109,8 @@ class KeepBest:
         if text:
             about = json.loads(text)
             self.best, self.best_step = about["value"], about["step"]
-            self._recount(state)
+            names = [f"validation {name}" for name in (self.metric, self.falling or "")]
+            self._waits = Patience.of(state.curve, names, self.direction, self.patience)
         elif state.step == 0 and self.untrained:
             self._look(state)
 
@@ -63,10 +118,9 @@ class KeepBest:
         """Validates when it is time."""
         if state.step % self.every:
             return None
-        improved, fell = self._look(state)
-        self._misses = 0 if improved or fell else self._misses + 1
-        if self.patience is not None and self._misses >= self.patience:
-            return Stop(f"no better {self.metric} in {self._misses} validations")
+        self._look(state)
+        if self._waits.lost:
+            return Stop(f"no better {self.metric} in {self._waits.misses} validations")
         return None
 
     def end(self, state: TrainingState) -> None:
@@ -77,26 +131,8 @@ class KeepBest:
         file = self.folder / "best.safetensors"
         state.restore(load_file(str(file)) if state.world.first else {})
 
-    @property
-    def _name(self) -> str:
-        return f"validation {self.metric}"
-
-    def _recount(self, state: TrainingState) -> None:
-        """Validations without progress before the process was cut off."""
-        seen: dict[int, dict[str, float]] = {}
-        for step, name, value in state.curve:
-            seen.setdefault(step, {})[name] = value
-        for step, found in sorted(seen.items()):
-            if self._name in found:
-                fell = self._fell(found.get(f"validation {self.falling}", math.inf))
-                self._misses = 0 if fell or step <= self.best_step else self._misses + 1
-
-    def _fell(self, value: float) -> bool:
-        fell, self._lowest = value < self._lowest, min(value, self._lowest)
-        return fell
-
-    def _look(self, state: TrainingState) -> tuple[bool, bool]:
-        """Whether the metric is the best so far, and whether what should fall fell."""
+    def _look(self, state: TrainingState) -> None:
+        """Measures, and keeps what is the best so far."""
         state.network.mode(False, False)
         found = self.measure(state.network)
         for name, value in found.items():
@@ -110,12 +146,12 @@ class KeepBest:
         # All processes follow the first one's number: they must agree to the bit.
         value = float(state.world.tell(repr(float(found[self.metric]))))
         own = found.get(self.falling or "", math.inf)
-        fell = self._fell(float(state.world.tell(repr(float(own)))))
+        self._waits.saw(state.step, value, float(state.world.tell(repr(float(own)))))
         sign = 1.0 if self.direction == "higher" else -1.0
         known = self.best is not None and not math.isnan(self.best)
         # Written so that NaN never counts as better than a number.
         if known and not sign * value > sign * (self.best or 0.0):
-            return False, fell
+            return
         self.best, self.best_step = value, state.step
         tensors = state.gathered()
         about = {"step": state.step, "metric": self.metric, "value": value}
@@ -126,7 +162,6 @@ class KeepBest:
                 (place / "best.json").write_text(json.dumps(about), encoding="utf-8")
 
         state.world.write(self.folder, write)
-        return True, fell
 
 
 @dataclass

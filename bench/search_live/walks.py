@@ -1,0 +1,105 @@
+"""Ten minutes of a user: whole sets, searched and as they stand, each by one `luthier run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ledger as ledgers
+import numpy as np
+import workers
+
+HERE = Path(__file__).resolve().parent
+RECORDS = HERE / "records" / "walks"
+BUDGET = "10min"
+DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A set, and the families that are left out of the history it is searched with."""
+
+    name: str
+    families: tuple[str, ...]
+
+
+WALKS = (
+    Walk("banking77", ("banking77",)),
+    Walk("medical_abstracts", ("medical_abstracts",)),
+    Walk("twitter_financial_sentiment", ("financial_sentiment",)),
+)
+
+
+def measure(book: ledgers.Ledger, threads: int, again: bool, work: Path) -> None:
+    """Every walk that is not on record, and the lines of all that are."""
+    pairs = []
+    for walk in WALKS:
+        found = [_recorded(walk, budget, threads, again, work) for budget in (BUDGET, "")]
+        pairs.append((walk, found[0], found[1]))
+        book.add(_row(walk, found[0], found[1]))
+    book.add(_count(pairs))
+
+
+def _recorded(walk: Walk, budget: str, threads: int, again: bool, work: Path) -> dict[str, Any]:
+    arm = "searched" if budget else "plain"
+    file = RECORDS / f"{walk.name}-{arm}-{threads}.json"
+    if file.exists() and not again:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+    place = work / f"walk-{walk.name}-{arm}"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for part in ("train", "validation", "test"):
+        shutil.copy(workers.DATA / walk.name / f"{part}.jsonl", place)
+    given = {"place": str(place), "name": place.name, "threads": threads, "budget": budget,
+             "families": walk.families}  # fmt: skip
+    load = os.getloadavg()[0]
+    found = workers.once("../search_live/ours/walk.py", given, threads)
+    about = {"task": walk.name, "budget": budget, "threads": threads, "load_before": round(load, 2),
+             "machine": ledgers.machine(), "commit": ledgers.commit()}  # fmt: skip
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(about | found, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(place)
+    print(f"{place.name}: {len(found['trials'])} trials, test {found['accuracy']:.4f}, "
+          f"{found['seconds']:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
+    return about | found
+
+
+def difference(own: dict[str, Any], plain: dict[str, Any]) -> tuple[float, float, float]:
+    """Accuracy on the same test rows, searched less plain, with the ends of its interval (95 %,
+    rows drawn anew in pairs)."""
+    gap = _bits(own) - _bits(plain)
+    chance = np.random.default_rng(0)
+    means = [gap[chance.integers(len(gap), size=len(gap))].mean() for _ in range(DRAWS)]
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(gap.mean()), float(low), float(high)
+
+
+def _bits(found: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray([float(c) for c in found["right"]])
+
+
+def _row(walk: Walk, own: dict[str, Any], plain: dict[str, Any]) -> ledgers.Row:
+    _, low, high = difference(own, plain)
+    ours, theirs = float(_bits(own).mean()), float(_bits(plain).mean())
+    ships = "the recipe ships as it stands" if own["winner"] == "t000" else f"{own['winner']} ships"
+    tried = len({t["id"].partition("s")[0] for t in own["trials"]})
+    return ledgers.Row(
+        f"test accuracy after a search of {BUDGET}, {walk.name}", "luthier run without a search",
+        round(ours, 4), round(theirs, 4), round(ours / theirs, 3), (round(low, 4), round(high, 4)),
+        f"not below beyond the interval; {tried} tried, {ships}", "above beyond it", high >= 0,
+    )  # fmt: skip
+
+
+def _count(pairs: list[tuple[Walk, dict[str, Any], dict[str, Any]]]) -> ledgers.Row:
+    above = sum(difference(own, plain)[1] > 0 for _, own, plain in pairs)
+    return ledgers.Row(
+        f"sets of {len(pairs)} on which a search of {BUDGET} ends above the recipe as it stands, "
+        "beyond the interval", "luthier run without a search", float(above), None, None, None,
+        "at least 1", "at least 1", above >= 1,
+    )  # fmt: skip
