@@ -111,7 +111,8 @@ def test_an_interrupted_search_goes_on(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = _place(Task.CLASSIFY, bert, tmp_path)
-    changes = {"tune.budget": "2 trials", "tune.seeds": 0}
+    changes = {"tune.budget": "2 trials", "tune.seeds": 0, "train.patience": None,
+               "train.max_steps": 16}  # fmt: skip
     advance, calls = SharedBase.advance, []
 
     def stopping(self: SharedBase, piece: Slice) -> Observation:
