@@ -14,6 +14,8 @@ from luthier.core.seeds import derive
 from luthier.search.deciding.track import Track
 from luthier.search.problem import Rules
 from luthier.search.sampler import Proposal
+from luthier.search.samplers.simple import RATE
+from luthier.search.study import MemoryLog
 from luthier.search.trial import UNITS, Config, Observation, Outcome, Slice
 
 
@@ -95,6 +97,29 @@ def test_the_head_of_the_portfolio_is_trained_whole_with_much_to_spend(
     assert Training().final(poor) < Training().final(SPACE.default) - 0.03
     second = found.run()[1]
     assert second.config == poor and (second.unit == UNITS) == whole
+
+
+def test_what_shows_late_what_it_is_worth_is_trained_whole() -> None:
+    slow, other = (SPACE.but(SPACE.default, RATE, at) for at in (0.9, -0.9))
+    found = controller(Training(), "6x one run", opening=[other, slow], unhurried=[slow])
+    trials = found.run()
+    assert [t.config for t in trials[1:3]] == [other, slow]
+    assert (trials[1].unit == UNITS, trials[2].unit == UNITS) == (False, True)
+    assert [t.source for t in trials[1:3]] == ["portfolio", "opening"]
+
+
+def test_a_resumed_search_keeps_what_it_promised() -> None:
+    slow, log = SPACE.but(SPACE.default, RATE, -1.4), MemoryLog()
+
+    def stop(piece: Slice, seen: Observation) -> Observation:
+        if piece.config == slow and piece.until > 2:
+            raise KeyboardInterrupt
+        return seen
+
+    with pytest.raises(KeyboardInterrupt):
+        controller(Training(change=stop), "6x one run", log, opening=[slow], unhurried=[slow]).run()
+    trials = controller(Training(), "6x one run", log, opening=[slow], unhurried=[slow]).run()
+    assert trials[1].config == slow and trials[1].unit == UNITS
 
 
 @pytest.mark.parametrize("budget", ["1 trial", "3 trials", "5 trials"])

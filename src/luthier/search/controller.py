@@ -131,9 +131,9 @@ class Controller:
             self.roster.begin(Proposal(default), "default", 1.0, "the recipe as it stands")
         look = problem.rules.first
         self._queue = list(problem.opening or opening_of(problem.space, problem.portfolio))
-        for trial in self.trials:
-            if trial.seed == 0:
-                self._promised[trial.id] = UNITS if same(trial.config, default) else look
+        for trial in (t for t in self.trials if t.seed == 0):
+            late = any(same(trial.config, c) for c in (default, *problem.unhurried))
+            self._promised[trial.id] = UNITS if late else look
 
     @property
     def begun(self) -> list[Config]:

@@ -152,6 +152,7 @@ def _keeper(shop: Workshop, exam: Exam, chosen: str) -> KeepBest:
         patience=shop.recipe.train.patience,
         untrained=not against_attacks(shop.recipe),
         falling=falling(shop.task),
+        afresh=shop.recipe.train.probe_start < 1,
     )
 
 

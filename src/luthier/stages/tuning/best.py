@@ -69,8 +69,7 @@ def train_on(
         found = look()
         best.keep(piece.trial, state, found.score)
         if state.step == following:
-            state.note(f"validation {best.metric}", found.score)
-            state.note(f"validation {FALLING}", found.measures.get(FALLING, math.inf))
+            note(state, best.metric, found)
     if not _over(member, best.metric):
         return found or look()
     if found is None or best.of(piece.trial)[1] != state.step:
@@ -81,12 +80,19 @@ def train_on(
     return replace(found, unit=UNITS, measures={**found.measures, **early})
 
 
+def note(state: TrainingState, wanted: str, found: Observation) -> None:
+    """Puts a validation into a trial's curve, from which its patience is counted."""
+    state.note(f"validation {wanted}", found.score)
+    state.note(f"validation {FALLING}", found.measures.get(FALLING, math.inf))
+
+
 def _over(member: Member, wanted: str) -> bool:
     """Whether an ordinary run that saw the same validations would have ended by now."""
     shop, state = member.shop, member.state
     names = [f"validation {wanted}", f"validation {falling(shop.task)}"]
-    direction, most = metric(wanted).direction, shop.recipe.train.patience
-    lost = Patience.of(state.curve, names, direction, most).lost
+    train, direction = shop.recipe.train, metric(wanted).direction
+    afresh = train.probe_start < 1
+    lost = Patience.of(state.curve, names, direction, train.patience, afresh).lost
     return lost or state.step >= shop.timing.steps
 
 

@@ -28,7 +28,7 @@ from luthier.stages.combinations import selection_metric
 from luthier.stages.safety.attacking.together import against_attacks
 from luthier.stages.starting import put_start
 from luthier.stages.training import descent, reference_margins
-from luthier.stages.tuning.best import Best, train_on
+from luthier.stages.tuning.best import Best, note, train_on
 from luthier.stages.tuning.fitting import (
     Vectors,
     fitted_probe,
@@ -68,7 +68,7 @@ class SharedBase:
     kept: Path | None = None
     extra: Callable[[Member, Slice], dict[str, float]] = no_measures
     prefixes: Prefixes = field(default_factory=Prefixes)
-    _untrained: dict[int, float] = field(default_factory=dict)
+    _untrained: dict[int, Observation] = field(default_factory=dict)
     _pristine: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,7 +146,7 @@ class SharedBase:
         """The wanted metric of the network of the recipe before its first update."""
         member = self._attach(Slice("before", {}, 0))
         try:
-            return self._untrained_score(member, 0)
+            return self._seen_untrained(member, 0).score
         finally:
             self._detach(member.shop.network)
 
@@ -238,13 +238,15 @@ class SharedBase:
             return
         if self.probe is not None:
             put_layer(member.shop.network, self.probe.linear())
-        self.best.keep(piece.trial, state, self._untrained_score(member, piece.seed))
+        found = self._seen_untrained(member, piece.seed)
+        self.best.keep(piece.trial, state, found.score)
+        note(state, self.metric, found)
         self._put_start(member.shop)
 
-    def _untrained_score(self, member: Member, seed: int) -> float:
+    def _seen_untrained(self, member: Member, seed: int) -> Observation:
         if seed not in self._untrained:
             seen = member.observation(self.halves.first, self.metric, 0, self.reference)
-            self._untrained[seed] = seen.score
+            self._untrained[seed] = seen
         return self._untrained[seed]
 
     def _place(self, trial: str) -> Path:

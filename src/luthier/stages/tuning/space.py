@@ -74,8 +74,8 @@ def formula_first(space: Space) -> list[Config]:
 def soft_start(space: Space) -> list[Config]:
     """The recipe with training started from the least part of the probe that may be searched.
 
-    It is worth a whole run where there is time for several: on some tasks it ends 3 to 4 points
-    higher, on others as much lower, and what it shows early tells neither (`docs/why/search.md`).
+    It is worth a whole run where there is time for several: on some tasks it ends clearly higher,
+    on others lower, and as it begins behind, what it shows early does not tell which.
     """
     share = next((p for p in space.parameters if p.name == "train.probe_start"), None)
     if not isinstance(share, Choice) or share.default == min(map(float, share.options)):

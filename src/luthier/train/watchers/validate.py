@@ -26,15 +26,15 @@ Measure = Callable[[Network], dict[str, float]]
 class Patience:
     """Counts validations in a row that show no progress; after `most` of them patience is lost.
 
-    Progress is a better score than training has reached before, or a lower loss. What the state
-    before the first update shows is no measure of it: a fitted output layer may be ahead of all
-    that training reaches in its first passes, and nothing would ever be learned below it. The loss
-    counts where the score stays at nothing until the network is sure enough, as with marks in
-    texts.
+    Progress is a better score than before, or a lower loss: the loss counts where the score stays
+    at nothing until the network is sure enough, as with marks in texts. `afresh`, what the state
+    before the first update shows does not count: training that starts from less than what was
+    measured there would be given up while it is still on its way back.
     """
 
     direction: Direction
     most: int | None
+    afresh: bool = False
     misses: int = 0
     _reached: float = math.nan
     _lowest: float = math.inf
@@ -46,9 +46,10 @@ class Patience:
         names: Sequence[str],
         direction: Direction,
         most: int | None,
+        afresh: bool,
     ) -> Patience:
         """As a curve left it whose points are called `names`: score and loss."""
-        found, seen = cls(direction, most), dict[int, dict[str, float]]()
+        found, seen = cls(direction, most, afresh), dict[int, dict[str, float]]()
         for step, name, value in curve:
             seen.setdefault(step, {})[name] = value
         for step, at in sorted(seen.items()):
@@ -64,7 +65,7 @@ class Patience:
     def saw(self, step: int, score: float, loss: float = math.inf) -> None:
         """Takes in one validation."""
         fell, self._lowest = loss < self._lowest, min(loss, self._lowest)
-        if step == 0:
+        if step == 0 and self.afresh:
             return
         sign = 1.0 if self.direction == "higher" else -1.0
         first = math.isnan(self._reached) and not math.isnan(score)
@@ -72,7 +73,7 @@ class Patience:
         rose = first or sign * score > sign * self._reached
         if rose:
             self._reached = score
-        self.misses = 0 if rose or fell else self.misses + 1
+        self.misses = 0 if rose or fell or step == 0 else self.misses + 1
 
 
 @dataclass
@@ -82,8 +83,8 @@ class KeepBest:
     `metric` is the one that was asked for; when it is missing from a measurement that is an
     error, never a reason to use another. `reads_private` says that scores steer training.
     Without `untrained` the state before the first update is not among the candidates: training
-    against attacks costs clean quality, and would be thrown away. What it shows is kept while
-    nothing is better, but training is not given up for being below it: see `Patience`.
+    against attacks costs clean quality, and would be thrown away. `falling` and `afresh`: see
+    `Patience`.
     """
 
     measure: Measure
@@ -97,9 +98,10 @@ class KeepBest:
     reads_private: bool = True
     untrained: bool = True
     falling: str | None = None
+    afresh: bool = False
 
     def __post_init__(self) -> None:
-        self._waits = Patience(self.direction, self.patience)
+        self._waits = Patience(self.direction, self.patience, self.afresh)
 
     def begin(self, state: TrainingState) -> None:
         """Measures the state as it is, or takes up what an earlier call kept."""
@@ -110,7 +112,9 @@ class KeepBest:
             about = json.loads(text)
             self.best, self.best_step = about["value"], about["step"]
             names = [f"validation {name}" for name in (self.metric, self.falling or "")]
-            self._waits = Patience.of(state.curve, names, self.direction, self.patience)
+            self._waits = Patience.of(
+                state.curve, names, self.direction, self.patience, self.afresh
+            )
         elif state.step == 0 and self.untrained:
             self._look(state)
 
