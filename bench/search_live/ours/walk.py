@@ -1,4 +1,4 @@
-"""`luthier run` on a whole set, as a user would: with a search before it or as it stands."""
+"""`luthier run` on a set, as a user would: with a search before it or as it stands."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def main() -> None:
         "model": {"id": "embedded:encoder"},
         "data": {f: f"{f}.jsonl" for f in ("train", "validation", "test")},
     }
+    if given["tokens"]:
+        recipe["model"]["max_tokens"] = given["tokens"]
     if given["budget"]:
         recipe["tune"] = {"budget": given["budget"]}
     store, before = Store.open(folder=place / "home"), cpu_seconds()
