@@ -91,10 +91,16 @@ def _cut(walk: Walk, place: Path) -> dict[str, int]:
     if walk.rows is not None:
         random.Random(f"{walk.name} walk").shuffle(parts["train"])
         parts["train"], left = parts["train"][: walk.rows], parts["train"][walk.rows :]
+        seen = {_text(line) for lines in parts.values() for line in lines}
+        left = [line for line in left if _text(line) not in seen]
         parts["validation"] += left[: max(0, CHECKED - len(parts["validation"]))]
     for name, lines in parts.items():
         (place / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {name: len(lines) for name, lines in parts.items()}
+
+
+def _text(line: str) -> str:
+    return str(json.loads(line)["text"]).strip()
 
 
 def difference(own: dict[str, Any], plain: dict[str, Any]) -> tuple[float, float, float]:

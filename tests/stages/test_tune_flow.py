@@ -111,8 +111,7 @@ def test_an_interrupted_search_goes_on(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = _place(Task.CLASSIFY, bert, tmp_path)
-    changes = {"tune.budget": "2 trials", "tune.seeds": 0, "train.patience": None,
-               "train.max_steps": 16}  # fmt: skip
+    changes = {"tune.budget": "2 trials", "tune.seeds": 0, "train.max_steps": 16}
     advance, calls = SharedBase.advance, []
 
     def stopping(self: SharedBase, piece: Slice) -> Observation:
@@ -135,6 +134,18 @@ def test_an_interrupted_search_goes_on(
     whole = place.run(changes)
     assert whole.search is not None
     assert result.search["trials"][0]["curve"] == whole.search["trials"][0]["curve"]
+
+
+@pytest.mark.parametrize(("budget", "soft"), [("2x one run", []), ("12x one run", [0.3])])
+def test_with_much_to_spend_a_soft_start_is_tried_to_its_end(
+    budget: str, soft: list[float], bert: Path, tmp_path: Path
+) -> None:
+    place = _place(Task.CLASSIFY, bert, tmp_path)
+    told = place.run({"tune.budget": budget, "tune.seeds": 0}).search
+    assert told is not None
+    opened = [t for t in told["trials"] if t["source"] == "opening"]
+    assert [t["config"]["train.probe_start"] for t in opened] == soft
+    assert all(t["status"] == "finished" for t in opened)
 
 
 def test_a_condition_that_nothing_meets_names_the_closest(bert: Path, tmp_path: Path) -> None:

@@ -120,9 +120,8 @@ class SharedBase:
         try:
             state, before, losses = member.state, member.state.seconds, len(member.state.curve)
             self._keep_untrained(member, piece)
-            found = train_on(
-                self.best, member, piece, partial(self._observe, member, piece), self.watchers
-            )
+            look = partial(self._observe, member, piece)
+            found = train_on(self.best, member, piece, look, self.watchers)
             seen = [v for _, name, v in state.curve[losses:] if name == "loss"]
             more = self.extra(member, replace(piece, until=found.unit))
             found = replace(found, train_loss=float(np.mean(seen)) if seen else math.nan,
@@ -231,8 +230,7 @@ class SharedBase:
         return found
 
     def _keep_untrained(self, member: Member, piece: Slice) -> None:
-        """Makes what training starts from a candidate, as in an ordinary run; it is the same for
-        all trials."""
+        """Makes the state before the first update a candidate, the same one for all trials."""
         state = member.state
         if state.step or piece.parent is not None or against_attacks(member.shop.recipe):
             return
