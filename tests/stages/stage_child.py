@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from luthier.core.progress import Silence
 from luthier.search.trial import Observation
 from luthier.stages import api
 from luthier.stages.parts import keeping
-from luthier.stages.tuning.best import Best
+from luthier.stages.tuning import shared
 from luthier.store.store import Store
-from luthier.train.state import TrainingState
 
 
 def _die(*_: object) -> None:
@@ -39,17 +39,17 @@ class DieTraining(Silence):
 
 def die_searching(slices: int) -> None:
     """Kills the process in the slice after so many: it is trained, and nothing of it is kept."""
-    keep, seen = Best.keep, 0
+    train_on, seen = shared.train_on, 0
 
-    def counted(best: Best, trial: str, state: TrainingState, found: Observation) -> None:
+    def counted(*given: Any) -> Observation:
         nonlocal seen
-        # What training starts from is kept too, before the first slice of a trial.
-        seen += found.unit > 0
-        if seen > slices:
+        found = train_on(*given)
+        if seen == slices:
             _die()
-        keep(best, trial, state, found)
+        seen += 1
+        return found
 
-    Best.keep = counted  # type: ignore[method-assign]
+    shared.train_on = counted  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

@@ -136,6 +136,7 @@ def test_killed(place: Place) -> None:
 @pytest.mark.slow
 def test_killed_while_searching(place: Place) -> None:
     content = place.content() | {"tune": {"budget": "4 trials", "seeds": 1}}
+    content["train"] |= {"max_steps": 16}
     (place.folder / "recipe.json").write_text(json.dumps(content), encoding="utf-8")
     _demand_killed(_child(place, "home", "searching"))
     store = Store.open(folder=place.folder / "home")
