@@ -57,8 +57,8 @@ if __name__ == "__main__":
     listener = Silence()
     if moment == "training":
         listener = DieTraining()
-    elif moment == "searching":
-        die_searching(7)
+    elif moment.startswith("searching"):
+        die_searching(int(moment.removeprefix("searching")))
     else:
         keeping.save_facts = _die
     api.run(Path("recipe.json"), progress=listener, store=Store.open(folder=Path(home)))

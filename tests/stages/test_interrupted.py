@@ -134,17 +134,19 @@ def test_killed(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_killed_while_searching(place: Place) -> None:
+@pytest.mark.parametrize("slices", [3, 5], ids=["within a trial", "in the first of another"])
+def test_killed_while_searching(slices: int, place: Place) -> None:
     content = place.content() | {"tune": {"budget": "4 trials", "seeds": 1}}
     content["train"] |= {"max_steps": 16}
     (place.folder / "recipe.json").write_text(json.dumps(content), encoding="utf-8")
-    _demand_killed(_child(place, "home", "searching"))
+    _demand_killed(_child(place, "home", f"searching{slices}"))
     store = Store.open(folder=place.folder / "home")
     record = store.find("last")
     assert record.status == "interrupted"
     log = StoredLog(store, record.id, record.path / "search" / "rows")
     before = {t.id: [(o.unit, o.score, o.loss) for o in t.curve] for t in log.trials()}
-    assert len(before) > 1 and sum(len(curve) for curve in before.values()) == 7
+    assert len(before) == 1 + (slices == 5)
+    assert sum(len(curve) for curve in before.values()) == slices
     again = api.resume(record.id, store)
     assert again.run == record.id and is_whole(store.find(again.run))
     after = {t.id: [(o.unit, o.score, o.loss) for o in t.curve] for t in log.trials()}
