@@ -213,7 +213,7 @@ def multiples(book: ledgers.Ledger, asked: Asked) -> None:
 
 
 def walked(book: ledgers.Ledger, asked: Asked) -> None:
-    """Ten minutes of a user on whole sets."""
+    """Ten minutes of a user on three sets."""
     walks.measure(book, asked.threads, asked.again, WORK)
 
 

@@ -25,8 +25,8 @@ DRAWS = 10_000
 class Walk:
     """A set, and the families that are left out of the history it is searched with.
 
-    Where one ordinary run takes longer than the budget on two cores, `rows` of the training rows
-    are used, and texts are cut at `tokens`; rows left over fill the validation part up.
+    Where one run on two cores would leave no room for another in the budget, `rows` of the training
+    rows are used, and texts are cut at `tokens`; rows left over fill the validation part up.
     """
 
     name: str

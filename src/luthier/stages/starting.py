@@ -52,7 +52,7 @@ def put_probe(
     known = (features(shop.network, learn), truth_of(learn))
     checked = (features(shop.network, exam), truth_of(exam))
     probe = LinearProbe.fit(shop.head.labels.names, known, checked)
-    _put(shop.network, probe.linear())
+    put_layer(shop.network, probe.linear())
     return probe
 
 
@@ -78,7 +78,7 @@ def _put_marks(
     if len(np.unique(known[1])) < 2:
         return None
     probe = LinearProbe.fit(shop.head.labels.tags, known, _tokens(shop, exam))
-    _put(shop.network, probe.linear())
+    put_layer(shop.network, probe.linear())
     return probe
 
 
@@ -109,7 +109,7 @@ def _put_shares(shop: Workshop, train_part: NDArray[np.int64]) -> None:
     told = np.asarray(shop.encoded.targets)[train_part] > 0.5
     share = (told.sum(axis=0) + 1) / (len(told) + 2)
     width = int(shop.network.plain.config.hidden_size)
-    _put(shop.network, (np.zeros((len(share), width)), np.log(share / (1 - share))))
+    put_layer(shop.network, (np.zeros((len(share), width)), np.log(share / (1 - share))))
 
 
 def name_vectors(shop: Workshop, network: Network, exam: Exam) -> FloatArray:
@@ -128,7 +128,7 @@ def put_names(shop: Workshop, exam: Exam) -> None:
     """The names of the labels in the output layer, where no row may be looked at beforehand."""
     if shop.task is Task.CLASSIFY:
         named = LabelNames(shop.head.labels.names, name_vectors(shop, shop.network, exam))
-        _put(shop.network, named.linear())
+        put_layer(shop.network, named.linear())
 
 
 @dataclass
@@ -142,7 +142,7 @@ class StartGently:
     def begin(self, state: TrainingState) -> None:
         """Puts the fit into the output layer, before the first update only."""
         if state.step == 0:
-            _put(state.network, self.probe.linear(start=True, share=self.share))
+            put_layer(state.network, self.probe.linear(start=True, share=self.share))
 
     def after(self, state: TrainingState, report: Report) -> None:
         """Nothing to do."""
@@ -151,7 +151,8 @@ class StartGently:
         """Nothing to tidy."""
 
 
-def _put(network: Network, layer: tuple[FloatArray, FloatArray]) -> None:
+def put_layer(network: Network, layer: tuple[FloatArray, FloatArray]) -> None:
+    """Puts weights (C, D) and biases (C,) into the output layer."""
     output = network.output
     assert isinstance(output, nn.Linear)
     fill(output.weight, torch.from_numpy(layer[0]), World.join())

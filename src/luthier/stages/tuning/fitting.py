@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from luthier.core.seeds import derive
 from luthier.core.types import Task
 from luthier.evaluate.baseline import LinearProbe
-from luthier.evaluate.predictions import FloatArray
 from luthier.models.build import assemble, build_adapter, build_head
-from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
 from luthier.search.samplers.simple import RATE
 from luthier.search.trial import Config, Slice
@@ -107,11 +103,3 @@ def fitted_probe(shop: Workshop, check: NDArray[np.int64], vectors: Vectors) -> 
     train = shop.part(shop.prepared.splits.train)
     known, asked = ((vectors(e), truth_of(shop.exam(shop.encoded, e))) for e in (train, check))
     return LinearProbe.fit(shop.head.labels.names, known, asked)
-
-
-def put_layer(network: Network, layer: tuple[FloatArray, FloatArray]) -> None:
-    """Puts weights (C, D) and biases (C,) into the output layer."""
-    assert isinstance(network.output, nn.Linear)
-    with torch.no_grad():
-        network.output.weight.copy_(torch.from_numpy(layer[0]))
-        network.output.bias.copy_(torch.from_numpy(layer[1]))

@@ -26,13 +26,12 @@ from luthier.search.trial import UNITS, Config, Observation, Slice
 from luthier.stages import planning
 from luthier.stages.combinations import selection_metric
 from luthier.stages.safety.attacking.together import against_attacks
-from luthier.stages.starting import put_start
+from luthier.stages.starting import put_layer, put_start
 from luthier.stages.training import descent, reference_margins
 from luthier.stages.tuning.best import Best, note, train_on
 from luthier.stages.tuning.fitting import (
     Vectors,
     fitted_probe,
-    put_layer,
     trial_recipe,
     trial_seed,
     trial_shop,
