@@ -39,9 +39,7 @@ Open = Callable[..., SharedBase]
 @pytest.fixture
 def opened(bert: Path, tmp_path: Path) -> Open:
     """Sets up the shared base of a tiny task of twenty updates, anew at each call."""
-    rows = task_rows(Task.CLASSIFY, 64)
     file = tmp_path / "train.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def open_base(
         adapter: Mapping[str, Any] | None = None,
@@ -50,9 +48,12 @@ def opened(bert: Path, tmp_path: Path) -> Open:
         patience: int | None = None,
         probe: float | None = None,
         halved: bool = True,
+        task: Task = Task.CLASSIFY,
     ) -> SharedBase:
+        lines = [json.dumps(row) + "\n" for row in task_rows(task, 64)]
+        file.write_text("".join(lines), encoding="utf-8")
         recipe = recipe_from_dict({
-            "task": "classify", "tune": {}, "model": {"id": str(bert), "precision": "float32"},
+            "task": task.value, "tune": {}, "model": {"id": str(bert), "precision": "float32"},
             "data": {"train": str(file)}, "adapter": {"kind": "lora", **(adapter or {})},
             "train": {"max_steps": 20, "batch_size": 8, "learning_rate": rate,
                       "patience": patience, "probe_start": 1.0 if probe is None else probe},
@@ -88,16 +89,20 @@ def parameters(shared: SharedBase, trial: str) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("patience", [None, 1])
 @pytest.mark.parametrize("adapter", [{}, {"kind": "full"}])
-@pytest.mark.parametrize("probe", [None, 1.0, 0.3])
+@pytest.mark.parametrize(
+    ("task", "probe"),
+    [(Task.CLASSIFY, None), (Task.CLASSIFY, 1.0), (Task.CLASSIFY, 0.3), (Task.TAG, 1.0)],
+)
 def test_slices_with_others_between_are_one_ordinary_run(
     adapter: dict[str, str],
     patience: int | None,
+    task: Task,
     probe: float | None,
     opened: Open,
     tmp_path: Path,
 ) -> None:
     """To the bit: validated at the same places, ended at the same, with the same parameters."""
-    shared = opened(adapter, rate=2e-2, patience=patience, probe=probe, halved=False)
+    shared = opened(adapter, rate=2e-2, patience=patience, probe=probe, halved=False, task=task)
     own = default(shared)
     other = {**own, RATE: 0.4} | ({} if adapter else OTHER)
     seen = []

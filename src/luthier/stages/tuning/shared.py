@@ -233,8 +233,8 @@ class SharedBase:
         state = member.state
         if state.step or piece.parent is not None or against_attacks(member.shop.recipe):
             return
-        if self.probe is not None:
-            put_layer(member.shop.network, self.probe.linear())
+        if (sharp := self.probe or self.start) is not None:
+            put_layer(member.shop.network, sharp.linear())
         found = self._seen_untrained(member, piece.seed)
         self.best.keep(piece.trial, state, found.score)
         note(state, self.metric, found)
