@@ -1,7 +1,7 @@
 """Measures whole searches with real training, ours beside two that are in use; see README.md.
 
-    python bench/search_live/run.py [--quick] [--only search|memory|multiples|walks] [--again]
-        [--task NAME ...] [--method tpe|asha|ours ...] [--seeds N] [--seconds S] [--threads N]
+    python bench/search_live/run.py [--quick] [--again]
+        [--only search|memory|multiples|walks|starts] [--task NAME ...] [--method tpe|asha|ours ...] [--seeds N] [--seconds S] [--threads N]
 
 Each search is one file of records/ and is not made again, so the whole may be stopped and started
 at any time. --quick gives every search 20 seconds and a few rows, prints the lines and keeps none.
@@ -26,6 +26,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import ledger as ledgers  # noqa: E402
 import reading  # noqa: E402
+import starts  # noqa: E402
 import walks  # noqa: E402
 import workers  # noqa: E402
 from questions.models import encoder  # noqa: E402
@@ -39,6 +40,8 @@ METHODS = {
 }
 SCRIPTS = {"tpe": "theirs/tpe.py", "asha": "theirs/asha.py", "ours": "ours/search.py"}
 EPOCHS, TOKENS, OPEN = 4, 32, 16
+STARTS = 2
+"""Draws of every set that ordinary runs are compared on."""
 SEARCHERS = ("optuna==5.0.0", "ray[tune]==2.60.0")
 """What the peers need beside the environment of bench/training."""
 
@@ -78,7 +81,7 @@ def main() -> None:
     ledgers.QUESTION = "How soon is a search with real training as good as those in use end up?"
     ledgers.COMMAND = "python bench/search_live/run.py"
     book = ledgers.Ledger(HERE / "results.json", asked.again, dry=asked.quick)
-    every = [q for q in QUESTIONS if q != "walks" or not asked.quick]
+    every = [q for q in QUESTIONS if q not in ("walks", "starts") or not asked.quick]
     for name in [given.only] if given.only else every:
         QUESTIONS[name](book, asked)
 
@@ -217,7 +220,13 @@ def walked(book: ledgers.Ledger, asked: Asked) -> None:
     walks.measure(book, asked.threads, asked.again, WORK)
 
 
-QUESTIONS = {"search": search, "memory": memory, "multiples": multiples, "walks": walked}
+def started(book: ledgers.Ledger, asked: Asked) -> None:
+    """Ordinary runs from a part of the probe and from the whole of it."""
+    starts.measure(book, min(asked.seeds, STARTS), asked.threads, asked.again, WORK)
+
+
+QUESTIONS = {"search": search, "memory": memory, "multiples": multiples, "walks": walked,
+             "starts": started}  # fmt: skip
 
 if __name__ == "__main__":
     main()

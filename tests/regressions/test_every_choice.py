@@ -35,7 +35,7 @@ CHOICES: Mapping[str, tuple[str, Any]] = {
     "train.batch_size": ("instruct", 16),
     "train.seed": ("instruct", 1),
     "train.head_rate": ("classify", 3.0),
-    "train.probe_start": ("classify", 0.3),
+    "train.probe_start": ("classify", 1.0),
     "train.objective": ("prefer", "orpo"),
     "train.schedule.kind": ("instruct", "cosine"),
     "train.schedule.warmup": ("instruct", 0.5),

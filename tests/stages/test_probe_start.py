@@ -44,11 +44,11 @@ def test_a_part_of_the_probe_answers_the_same_less_surely() -> None:
 
 def test_training_starts_from_the_part_that_is_asked_for(place: Place) -> None:
     losses = []
-    for share in (1.0, 0.3, 0.0):
+    for share in (1.0, 0.3, 0.0, "auto"):
         place.run({"train.probe_start": share, "train.max_steps": 1})
         curve = place.store.curve(place.store.find("last").id)
         losses.append(next(p.value for p in curve if p.name == "loss"))
-    assert len(set(losses)) == 3
+    assert len(set(losses)) == 3 and losses[3] == losses[1]
     assert losses[2] == pytest.approx(np.log(3), abs=1e-3), "no part of it knows nothing"
 
 

@@ -141,7 +141,8 @@ def test_with_much_to_spend_a_soft_start_is_tried_to_its_end(
     budget: str, soft: list[float], bert: Path, tmp_path: Path
 ) -> None:
     place = _place(Task.CLASSIFY, bert, tmp_path)
-    told = place.run({"tune.budget": budget, "tune.seeds": 0}).search
+    whole = {"train.probe_start": 1.0, "tune.budget": budget, "tune.seeds": 0}
+    told = place.run(whole).search
     assert told is not None
     opened = [t for t in told["trials"] if t["source"] == "opening"]
     assert [t["config"]["train.probe_start"] for t in opened] == soft

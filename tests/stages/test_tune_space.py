@@ -46,17 +46,18 @@ def test_alpha_and_passes_are_never_searched() -> None:
 
 
 def test_a_part_of_the_probe_is_searched_where_training_starts_at_one() -> None:
-    assert space().default["train.probe_start"] == 1.0
+    assert space().default["train.probe_start"] == 0.3
+    assert space(**{"train.probe_start": 1.0}).default["train.probe_start"] == 1.0
     assert "train.probe_start" not in space(**{"evaluate.probe": False}).names
 
 
 def test_a_soft_start_is_the_recipe_with_the_least_part_of_the_probe() -> None:
-    found = space()
+    whole = {"train.probe_start": 1.0}
+    found = space(**whole)
     assert soft_start(found) == [found.but(found.default, "train.probe_start", 0.3)]
-    assert soft_start(space({"probe_start": [0.1, 0.5, 1.0]}))[0]["train.probe_start"] == 0.1
-    for without in ({"train.probe_start": 0.3}, {"evaluate.probe": False}):
-        assert soft_start(space(**without)) == []
-    assert soft_start(space({"probe_start": 1.0})) == []
+    assert soft_start(space({"probe_start": [0.1, 0.3, 1.0]}))[0]["train.probe_start"] == 0.1
+    assert soft_start(space()) == soft_start(space(**{"evaluate.probe": False})) == []
+    assert soft_start(space({"probe_start": 1.0}, **whole)) == []
 
 
 def test_learning_rates_are_given_as_rates() -> None:

@@ -54,9 +54,9 @@ class Train(Section):
     head_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = "auto"
     """Learning rate of a new output layer as a multiple of `learning_rate`; `auto` is 1; in
     private runs it makes 0.02 of it, or 20 where `learning_rate` is given."""
-    probe_start: float = Field(1.0, ge=0.0, le=1.0)
+    probe_start: Literal["auto"] | Annotated[float, Field(ge=0.0, le=1.0)] = "auto"
     """How much of the linear probe's weights training starts from (classification): of 1 the
-    probe answers as it does, with less the layers below are left more to learn."""
+    probe answers as it does, with less the layers below are left more to learn; `auto` is 0.3."""
     schedule: Schedule = Schedule()
     """The learning rate over the steps."""
     optimizer: Optimizer = Optimizer()

@@ -16,6 +16,10 @@ from luthier.stages.safety.attacking.together import refuse_together
 if TYPE_CHECKING:
     from luthier.models.base import Base
 
+SOFT_START = 0.3
+"""As much of a fitted probe as training starts from: all of it knows its rows too well to leave
+the layers below anything to learn (docs/why/rate.md)."""
+
 
 def refuse_impossible(recipe: Recipe, task: Task) -> None:
     """Raises on the first contradiction between recipe and task; no model is needed to see it.
@@ -24,7 +28,7 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
     """
     selection_metric(task, recipe.evaluate.metric)
     _refuse_select(recipe, task)
-    if recipe.train.probe_start != 1 and not starts_at_probe(recipe, task):
+    if recipe.train.probe_start not in ("auto", 1.0) and not starts_at_probe(recipe, task):
         raise FixRecipe(
             "train.probe_start",
             f"this {task} run does not start from a linear probe",
@@ -54,6 +58,19 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
         )
     _refuse_tracking(recipe, task)
     refuse_together(recipe, task)
+
+
+def probe_start(recipe: Recipe, task: Task) -> float:
+    """How much of a linear probe training starts from; all of whatever else there is."""
+    given = recipe.train.probe_start
+    if given != "auto":
+        return given
+    return SOFT_START if starts_at_probe(recipe, task) else 1.0
+
+
+def begins_behind(recipe: Recipe, task: Task) -> bool:
+    """Whether training starts from less than what was measured before it."""
+    return probe_start(recipe, task) < 1
 
 
 def starts_at_probe(recipe: Recipe, task: Task) -> bool:

@@ -22,7 +22,12 @@ from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
 from luthier.recipe.model import Lora
 from luthier.stages.bias.changing import changed
-from luthier.stages.combinations import falling, selection_metric
+from luthier.stages.combinations import (
+    begins_behind,
+    falling,
+    probe_start,
+    selection_metric,
+)
 from luthier.stages.explaining.tracking.track import tracker_of
 from luthier.stages.fewshot.rival import Rival
 from luthier.stages.parts.answers import Exam, loss_of, score_all, to_predictions
@@ -123,7 +128,7 @@ def train(shop: Workshop, progress: Progress, resume: bool = False) -> Trained:
         # The parent is often best on validation rows, and keeping it would undo the repair.
         watchers.append(keeper)
     if start is not None:
-        watchers.append(StartGently(start, shop.recipe.train.probe_start))
+        watchers.append(StartGently(start, probe_start(shop.recipe, shop.task)))
     tracker = tracker_of(shop)
     if tracker is not None:
         watchers.append(tracker)
@@ -152,7 +157,7 @@ def _keeper(shop: Workshop, exam: Exam, chosen: str) -> KeepBest:
         patience=shop.recipe.train.patience,
         untrained=not against_attacks(shop.recipe),
         falling=falling(shop.task),
-        afresh=shop.recipe.train.probe_start < 1,
+        afresh=begins_behind(shop.recipe, shop.task),
     )
 
 

@@ -16,6 +16,7 @@ from luthier.evaluate.measure import primary
 from luthier.models.adapter import Adapter
 from luthier.recipe.model import Full, Lora
 from luthier.recipe.recipe import Recipe
+from luthier.stages.combinations import probe_start
 from luthier.stages.forecast.attacks import attacking
 from luthier.stages.forecast.result import Costs, Path, Schedule
 from luthier.stages.forecast.sharing import Crowd, shard_path
@@ -145,6 +146,7 @@ def resolved(recipe: Recipe, task: Task, rows: int, body: Body, adapter: Adapter
         "learning_rate": float(f"{rate:.4g}"),
         "epochs": epochs,
         "head_rate": _head_rate(recipe, rate),
+        "probe_start": probe_start(recipe, task),
     }
     update: dict[str, Any] = {"train": train.model_copy(update=filled), "task": task}
     if body.masked and recipe.evaluate.metric == "auto":

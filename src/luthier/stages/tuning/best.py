@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from luthier.core.files import new_folder, write_json
 from luthier.evaluate.measure import metric
 from luthier.search.trial import TRAINED, UNITS, Observation, Slice
-from luthier.stages.combinations import falling
+from luthier.stages.combinations import begins_behind, falling
 from luthier.stages.tuning.member import Member
 from luthier.train.fit import fit
 from luthier.train.state import Budget, TrainingState
@@ -90,9 +90,9 @@ def _over(member: Member, wanted: str) -> bool:
     """Whether an ordinary run that saw the same validations would have ended by now."""
     shop, state = member.shop, member.state
     names = [f"validation {wanted}", f"validation {falling(shop.task)}"]
-    train, direction = shop.recipe.train, metric(wanted).direction
-    afresh = train.probe_start < 1
-    lost = Patience.of(state.curve, names, direction, train.patience, afresh).lost
+    patience, direction = shop.recipe.train.patience, metric(wanted).direction
+    behind = begins_behind(shop.recipe, shop.task)
+    lost = Patience.of(state.curve, names, direction, patience, behind).lost
     return lost or state.step >= shop.timing.steps
 
 

@@ -13,7 +13,7 @@ from luthier.search.parameter import Choice, Parameter, Range
 from luthier.search.samplers.simple import RATE
 from luthier.search.space import Space
 from luthier.search.trial import Config, Value
-from luthier.stages.combinations import starts_at_probe
+from luthier.stages.combinations import SOFT_START, probe_start, starts_at_probe
 
 DEPTH = "depth"
 """Share of the layers that are adapted, from the top."""
@@ -57,7 +57,8 @@ def default_space(recipe: Recipe, task: Task, offset: float = 0.0) -> Space:
         head_rate = 1.0 if train.head_rate == "auto" else train.head_rate
         found.append(_options("train.head_rate", (1.0, 3.0, 10.0), head_rate, (0.4, 0.3, 0.3)))
     if starts_at_probe(recipe, task):
-        found.append(_options("train.probe_start", (0.3, 1.0), train.probe_start, (0.4, 0.6)))
+        share = probe_start(recipe, task)
+        found.append(_options("train.probe_start", (SOFT_START, 1.0), share, (0.6, 0.4)))
     return Space(tuple(found))
 
 

@@ -24,7 +24,7 @@ from luthier.models.network import Network
 from luthier.recipe.recipe import Recipe
 from luthier.search.trial import UNITS, Config, Observation, Slice
 from luthier.stages import planning
-from luthier.stages.combinations import selection_metric
+from luthier.stages.combinations import probe_start, selection_metric
 from luthier.stages.safety.attacking.together import against_attacks
 from luthier.stages.starting import put_layer, put_start
 from luthier.stages.training import descent, reference_margins
@@ -200,7 +200,7 @@ class SharedBase:
     def _put_start(self, shop: Workshop) -> None:
         """What training starts from, in the output layer."""
         if shop.network.output is not None and (start := self.probe or self.start) is not None:
-            put_layer(shop.network, start.linear(start=True, share=shop.recipe.train.probe_start))
+            put_layer(shop.network, start.linear(True, probe_start(shop.recipe, shop.task)))
 
     def _detach(self, network: Network) -> None:
         """Gives the base back as it was."""
