@@ -1,7 +1,8 @@
 """Measures whole searches with real training, ours beside two that are in use; see README.md.
 
-    python bench/search_live/run.py [--quick] [--again]
-        [--only search|memory|multiples|walks|starts] [--task NAME ...] [--method tpe|asha|ours ...] [--seeds N] [--seconds S] [--threads N]
+    python bench/search_live/run.py [--quick] [--only search|memory|multiples|walks|starts]
+        [--again] [--task NAME ...] [--method tpe|asha|ours ...] [--seeds N] [--seconds S]
+        [--threads N]
 
 Each search is one file of records/ and is not made again, so the whole may be stopped and started
 at any time. --quick gives every search 20 seconds and a few rows, prints the lines and keeps none.
