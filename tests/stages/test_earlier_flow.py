@@ -13,7 +13,7 @@ from test_ladder_flow import ladder, made, run
 from luthier.stages import api
 
 ALONE = {"fewshot.rungs": ["earlier"]}
-TUNED = {"evaluate.metric": "log_loss", "train.max_steps": 12}
+TUNED = {"evaluate.metric": "log_loss", "train.max_steps": 12, "train.probe_start": 1.0}
 """A run whose training is kept, as it lowers the loss."""
 
 

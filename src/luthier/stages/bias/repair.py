@@ -251,7 +251,12 @@ def repaired(record: RunRecord, recipe: Recipe, rows: int, kind: str, asked: Ask
             "labels": str(asked.labels.resolve()) if asked.labels and kind == BY_HAND else None,
         }
     )
-    trained = {"max_steps": steps, "learning_rate": RATE * rate, "seed": asked.seed}
+    trained = {
+        "max_steps": steps,
+        "learning_rate": RATE * rate,
+        "seed": asked.seed,
+        "probe_start": 1.0,
+    }
     return recipe.model_copy(
         update={
             "name": f"{recipe.name} repaired"[:64],
