@@ -102,9 +102,12 @@ def pace(shared: Any, lines: list[dict[str, Any]], test: np.ndarray) -> float:
 def wanted(shared: Any, configs: int, deep: int) -> list[tuple[str, dict[str, Any]]]:
     """Configurations in order: some by hand, then by turns one spread evenly over the space, as a
     sampler that knows nothing would draw it, and one by our prior; the same for all tasks."""
+    from luthier.search.space import Space
     from luthier.stages.tuning.configured import DEPTH, default_space
 
-    space = default_space(shared.shop.recipe, shared.shop.task)
+    usual = default_space(shared.shop.recipe, shared.shop.task).parameters
+    # What is on record began from the whole probe: how much of it is no choice here.
+    space = Space(tuple(p for p in usual if p.name != "train.probe_start"))
     default = dict(space.default)
     by_hand = [default] + [
         {**default, "rate_offset": offset, **more}
@@ -158,7 +161,7 @@ def open_task(task: RecordedTask, folder: Path) -> tuple[Any, dict[str, int], np
                      "split": {"test": 0.0}, "columns": {"text": "text", "label": "label"}},
             "model": {"id": "embedded:encoder", "max_tokens": TOKENS, "precision": "float32"},
             "fewshot": {"enabled": "off"},
-            "train": {"epochs": EPOCHS, "patience": None},
+            "train": {"epochs": EPOCHS, "patience": None, "probe_start": 1.0},
         },
         task.name,
     )  # fmt: skip
