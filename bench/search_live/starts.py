@@ -68,10 +68,10 @@ def _row(seeds: int) -> ledgers.Row:
     ours, theirs = means.mean(axis=0)
     higher = int((gaps > 0).sum())
     return ledgers.Row(
-        "test accuracy of an ordinary run that starts from a part of the probe, mean of "
-        f"{len(gaps)} sets", "the same run, started from the whole probe",
+        "test accuracy of an ordinary run that starts from a part of the probe, mean of sets",
+        "the same run, started from the whole probe",
         round(float(ours), 4), round(float(theirs), 4), round(float(ours / theirs), 3),
         (round(float(low), 4), round(float(high), 4)),
-        f"not below beyond the interval; higher on {higher}, {len(found)} of "
-        f"{seeds * len(SETS)} draws so far", "above beyond it", bool(high >= 0),
+        f"not below beyond the interval; higher on {higher} of {len(gaps)}, "
+        f"{len(found)} of {seeds * len(SETS)} draws so far", "above beyond it", bool(high >= 0),
     )  # fmt: skip
