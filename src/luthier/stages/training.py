@@ -22,12 +22,7 @@ from luthier.models.adapter import lowest_trained
 from luthier.models.network import Network
 from luthier.recipe.model import Lora
 from luthier.stages.bias.changing import changed
-from luthier.stages.combinations import (
-    begins_behind,
-    falling,
-    probe_start,
-    selection_metric,
-)
+from luthier.stages.combinations import begins_behind, falling, probe_start, selection_metric
 from luthier.stages.explaining.tracking.track import tracker_of
 from luthier.stages.fewshot.rival import Rival
 from luthier.stages.parts.answers import Exam, loss_of, score_all, to_predictions

@@ -251,12 +251,9 @@ def repaired(record: RunRecord, recipe: Recipe, rows: int, kind: str, asked: Ask
             "labels": str(asked.labels.resolve()) if asked.labels and kind == BY_HAND else None,
         }
     )
-    trained = {
-        "max_steps": steps,
-        "learning_rate": RATE * rate,
-        "seed": asked.seed,
-        "probe_start": 1.0,
-    }
+    trained = {"max_steps": steps, "learning_rate": RATE * rate, "seed": asked.seed,
+               # It begins as the parent ended, so there is no probe to take a part of.
+               "probe_start": "auto"}  # fmt: skip
     return recipe.model_copy(
         update={
             "name": f"{recipe.name} repaired"[:64],
