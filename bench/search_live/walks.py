@@ -121,6 +121,8 @@ def _row(walk: Walk, own: dict[str, Any], plain: dict[str, Any]) -> ledgers.Row:
     _, low, high = difference(own, plain)
     ours, theirs = float(_bits(own).mean()), float(_bits(plain).mean())
     ships = "the recipe ships as it stands" if own["winner"] == "t000" else f"{own['winner']} ships"
+    if (own.get("stack") or {}).get("kept"):
+        ships = ships.replace(" as it stands", "") + ", joined with words"
     tried = len({t["id"].partition("s")[0] for t in own["trials"]})
     return ledgers.Row(
         f"test accuracy after a search of {BUDGET}, {walk.title}", "luthier run without a search",

@@ -49,7 +49,7 @@ def main() -> None:
             {k: t.get(k) for k in ("id", "source", "config", "curve", "reason")}
             for t in search.get("trials", [])
         ],
-        **{k: search.get(k) for k in ("winner", "why", "stopped", "one_run")},
+        **{k: search.get(k) for k in ("winner", "why", "stopped", "one_run", "stack")},
     )
 
 

@@ -1,4 +1,4 @@
-"""A few-shot classifier as the head of a network, so that everything asks it like any other."""
+"""A classifier of vectors and words as a network's head, so that all ask it like any other."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from luthier.data.feed.batch import Batch
 from luthier.data.feed.labels import LabelSet
 from luthier.fewshot.forms.blend import TINY, Adjusted, Blend
 from luthier.fewshot.forms.centred import Centred
+from luthier.fewshot.forms.layer import Layer
 from luthier.fewshot.forms.worded import by_words
 from luthier.fewshot.rung import Asked, Fitted
 from luthier.fewshot.wording import Wording
@@ -81,6 +82,12 @@ class LadderHead:
             level: Tensor = normalize(vectors - centre)  # type: ignore[no-untyped-call]
             scores: Tensor = level @ weights.T + bias
             return torch.softmax(scores, -1)
+        if isinstance(fitted, Layer):
+            weights, bias = (
+                torch.as_tensor(a, dtype=vectors.dtype, device=vectors.device)
+                for a in (fitted.weights, fitted.bias)
+            )
+            return torch.softmax(vectors @ weights.T + bias, -1)
         if isinstance(fitted, Blend):
             found = [self._chances(member, vectors, asked) for member in fitted.members]
             return _joined(fitted, torch.stack(found))

@@ -14,12 +14,14 @@ from luthier.core.files import write_json
 from luthier.evaluate.predictions import FloatArray
 from luthier.fewshot.forms.blend import Adjusted, Blend
 from luthier.fewshot.forms.centred import Centred
+from luthier.fewshot.forms.layer import Layer
 from luthier.fewshot.forms.lexical import Lexical
 from luthier.fewshot.forms.worded import Worded
 from luthier.fewshot.rung import Fitted, Reader
 
 PLAIN: Mapping[str, Reader] = {
     "centred": Centred.read,
+    "layer": Layer.read,
     "lexical": Lexical.read,
     "worded": Worded.read,
 }

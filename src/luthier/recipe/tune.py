@@ -65,6 +65,9 @@ class Tune(Section):
     """Trials trained at the same time; more than one needs `executor: ray`."""
     address: str | None = None
     """Of a running Ray cluster, such as `10.0.0.1:6379`; left out, one is started here."""
+    stack: Literal["auto", "off"] = "auto"
+    """Join the chosen network with a classifier of words and character sequences, made of the same
+    training rows, where both together are surely better on validation rows (classification)."""
     seeds: int = Field(2, ge=0, le=10)
     """Further seeds for the best trials before one is chosen, while the budget lasts."""
 

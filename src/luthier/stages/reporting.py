@@ -11,6 +11,7 @@ from luthier.core.files import write_json, write_text
 from luthier.core.types import Task, file_of
 from luthier.evaluate.measure import metric
 from luthier.evaluate.predictions import ClassPredictions, TextPredictions
+from luthier.fewshot.head import LadderHead
 from luthier.recipe.load import dump_recipe
 from luthier.stages.evaluation import Evaluated
 from luthier.stages.explaining.tracking.part import track_part
@@ -143,11 +144,13 @@ def _adapter(shop: Workshop, trained: Trained) -> str:
     if told is not None and (told.get("kind") != "writing" or not trained.state.step):
         return f"none; few-shot rung {told['rung']!r}"
     section = shop.recipe.adapter
+    joined = ", joined with words" if isinstance(shop.head, LadderHead) else ""
     if section.kind == "lora":
         kind = "DoRA" if section.decomposed else "rsLoRA" if section.rank_stabilised else "LoRA"
         where = f"top {section.top_layers} layers" if section.top_layers else "all layers"
-        return f"{kind}, rank {section.rank}, {where}"
-    return {"ia3": "IA3", "full": "full fine-tuning", "none": "output layer only"}[section.kind]
+        return f"{kind}, rank {section.rank}, {where}{joined}"
+    kinds = {"ia3": "IA3", "full": "full fine-tuning", "none": "output layer only"}
+    return kinds[section.kind] + joined
 
 
 def _curves(trained: Trained) -> list[Curve]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,16 @@ def difference(first: Observation, second: Observation) -> Difference:
     rows = len(each)
     error = float(each.std(ddof=1) / np.sqrt(rows)) if rows > 1 else 0.0
     return Difference(float(each.mean()), error, rows)
+
+
+def together(parts: Sequence[Difference]) -> Difference:
+    """The advantage over all rows, from differences on rows that do not overlap."""
+    rows = sum(d.rows for d in parts)
+    if not rows:
+        return Difference(0.0, 0.0, 0)
+    mean = sum(d.rows * d.mean for d in parts) / rows
+    error = float(np.sqrt(sum((d.rows * d.error) ** 2 for d in parts))) / rows
+    return Difference(mean, error, rows)
 
 
 def clearly_worse(trial: Trial, incumbent: Trial, level: float = 0.05) -> bool:

@@ -110,6 +110,8 @@ class SearchPart:
     traded: tuple[Traded, ...] = ()
     earlier: int = 0
     remembered: tuple[Remembered, ...] = ()
+    joined: str = ""
+    """What came of joining the network with words; empty where it was not tried."""
 
     @property
     def default(self) -> str:
@@ -153,7 +155,15 @@ def search_part(told: Mapping[str, Any], higher: bool) -> SearchPart:
         traded=tuple(_traded(told)),
         earlier=history.get("tasks", 0),
         remembered=_remembered(history.get("weights", {})),
+        joined=_joined(told.get("stack", {})),
     )
+
+
+def _joined(told: Mapping[str, Any]) -> str:
+    if "gain" not in told:
+        return ""
+    ships = "both ship together" if told["kept"] else "the network ships alone"
+    return f"{ships}: {told['why']}"
 
 
 def parameter_name(name: str) -> str:

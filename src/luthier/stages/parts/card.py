@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from luthier.core.files import write_text
 from luthier.core.types import Task
 from luthier.data.starter import STARTERS
+from luthier.fewshot.head import LadderHead
 from luthier.stages.page import words
 from luthier.stages.page.data import MetricRow, ReportData
 from luthier.stages.parts.loading import Opening, snippet
@@ -100,6 +101,7 @@ def card(shop: Workshop, trained: Trained, report: ReportData) -> str:
         shop=shop,
         recipe=shop.recipe,
         trained=trained,
+        by_words=isinstance(shop.head, LadderHead),
         remarks=[r for r in report.findings if r.level != "info"],
         snippet=snippet(opening),
         wide=wide,

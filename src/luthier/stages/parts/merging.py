@@ -13,8 +13,12 @@ from luthier.core.files import new_folder
 from luthier.core.progress import Progress
 from luthier.stages.parts.keeping import Tuned, open_tuned
 
-BESIDE = ("head.safetensors", "facts.json", "contract.json", "columns.json")
-"""What is kept with the weights: the output layer, its labels, and how rows are read."""
+BESIDE = (
+    "head.safetensors", "facts.json", "contract.json", "columns.json", "ladder.safetensors",
+    "ladder.json",
+)  # fmt: skip
+"""What is kept with the weights: the output layer or what stands in its place, its labels, and how
+rows are read."""
 
 
 def merge(folder: Path, out: Path, progress: Progress) -> Path:

@@ -28,15 +28,17 @@ from luthier.search.scale import Scale
 from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial, Value
 from luthier.stages.training import Trained
 from luthier.stages.tuning.costs import TrialCosts
+from luthier.stages.tuning.ending.stacking import put, refusal, seconds, stack
 from luthier.stages.tuning.features import anchor, family_of, task_features
 from luthier.stages.tuning.fitting import formula_rate
 from luthier.stages.tuning.goal import Goal, asks_latency
+from luthier.stages.tuning.member import Member
 from luthier.stages.tuning.scaling.executor import open_executor
 from luthier.stages.tuning.shallow import chosen, depth_of, train_whole, with_whole
 from luthier.stages.tuning.shared import SharedBase
 from luthier.stages.tuning.space import demand_effect, formula_first, soft_start, space_of
 from luthier.stages.tuning.telling.show import Show
-from luthier.stages.tuning.telling.story import tell
+from luthier.stages.tuning.telling.story import Story, tell
 from luthier.stages.workshop import Workshop
 from luthier.store.store import RunRecord, Store
 from luthier.store.studies import StudyRow
@@ -110,11 +112,35 @@ def _searched(
         told = with_whole(told, whole, first, choice)
     winner = choice.winner.trials[0]
     member, score, step = search.shared.take(_piece(winner))
+    told = _joined(search, controller, member, told, progress)
     trained = Trained(
         member.state, search.goal.metric, score, step,
         search.shared.probe, member.hidden, [choice.why], told.as_dict(),
     )  # fmt: skip
     return member.shop, trained
+
+
+def _joined(
+    search: Search, controller: Controller, member: Member, told: Story, progress: Progress
+) -> Story:
+    """The story with what came of joining the winner with words; its shop is changed where both
+    ship together. Who stopped the search does not wait for it."""
+    shop, limit = search.shared.shop, search.limit
+    why = refusal(shop, search.goal, _section(shop))
+    if controller.stopped == STOPPED:
+        why = STOPPED
+    takes = 0.0 if why else seconds(shop)
+    share = limit.share(takes, 0, takes / max(controller.costs.whole_seconds, 1e-9))
+    if controller.spent + share > 1 and takes:
+        why = f"the budget does not bear the {takes:.0f} seconds it is expected to take"
+    if why:
+        return replace(told, stack={"kept": False, "why": why})
+    progress.start("joining the network with words", None, "")
+    made = stack(member, search.shared.halves, search.goal.metric)
+    progress.say(made.why)
+    if made.kept:
+        put(member.shop, made)
+    return replace(told, stack=made.as_dict(), advice=told.advice + made.advice)
 
 
 def set_up_search(shop: Workshop, record: RunRecord, store: Store, progress: Progress) -> Search:

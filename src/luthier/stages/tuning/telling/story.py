@@ -73,6 +73,8 @@ class Story:
     objectives: tuple[str, ...] = ()
     history: dict[str, Any] = field(default_factory=dict)
     advice: str = ""
+    stack: dict[str, Any] = field(default_factory=dict)
+    """What came of joining the winner with words, or why that was not tried."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -1,0 +1,1 @@
+"""What follows the choice of a search."""
