@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from sklearn.preprocessing import normalize
 
 from fewshot_rows import asked
 from luthier.core.errors import CheckRun, FixData
-from luthier.fewshot.forms.blend import adjusted, joined
-from luthier.fewshot.forms.lexical import Terms, terms
+from luthier.fewshot.forms.blend import Blend, adjusted, joined
+from luthier.fewshot.forms.layer import Layer
+from luthier.fewshot.forms.lexical import Lexical, Terms, terms
+from luthier.fewshot.keeping import load, save
 from luthier.fewshot.regression import regress
 from luthier.fewshot.rung import Asked
 from luthier.fewshot.rungs.blends import powers_of
@@ -104,3 +107,18 @@ def test_powers_prefer_the_member_that_knows() -> None:
 def test_vectors_and_texts_must_agree() -> None:
     with pytest.raises(CheckRun, match="one vector for each text"):
         Asked(["a", "b"], np.zeros((3, 2)))
+
+
+def test_an_output_layer_answers_as_the_network_does_and_is_read_back(tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    network, vectors = torch.nn.Linear(5, 3), torch.randn(7, 5)
+    wanted = torch.softmax(network(vectors), -1).detach().numpy()
+    weights, bias = (network.state_dict()[n].double().numpy() for n in ("weight", "bias"))
+    rows = Asked(["some words"] * 7, vectors.double().numpy())
+    lexical = Lexical.fit(["lost card", "rain", "rate"], np.arange(3), np.ones(3), 3, 1.0)
+    made = Blend([Layer(weights, bias), lexical], "powers", np.asarray([1.0, 0.0]))
+    np.testing.assert_allclose(made.probabilities(rows), wanted, atol=1e-6)
+    save(made, tmp_path)
+    np.testing.assert_allclose(load(tmp_path).probabilities(rows), wanted, atol=1e-5)

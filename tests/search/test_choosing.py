@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from luthier.core.errors import FixRecipe
 from luthier.search.choosing.constraint import LATER, Conditions, Constraint
 from luthier.search.choosing.final import Candidate, choose
-from luthier.search.choosing.paired import clearly_worse, difference
+from luthier.search.choosing.paired import clearly_worse, difference, together
 from luthier.search.choosing.pareto import front, turned
 from luthier.search.trial import Observation, Trial
 
@@ -128,6 +128,20 @@ def test_without_right_answers_losses_speak() -> None:
     assert difference(good, bad).mean == pytest.approx(0.3, abs=1e-6)
     silent = replace(good, losses=None)
     assert difference(silent, bad).rows == 0 and difference(silent, bad).chance == 0.5
+
+
+def test_differences_on_separate_rows_add_up_to_that_on_all() -> None:
+    chance = np.random.default_rng(5)
+    good, bad = (chance.random((2, 300)) < p for p in (0.9, 0.8))
+    every = [
+        (replace(rows(0.9, 0.2), right=g), replace(rows(0.8, 0.3), right=b))
+        for g, b in (*zip(good, bad, strict=True), (good.ravel(), bad.ravel()))
+    ]
+    *parts, whole = (difference(*pair) for pair in every)
+    joint = together(parts)
+    assert (joint.mean, joint.rows) == (pytest.approx(whole.mean), whole.rows)
+    assert joint.error == pytest.approx(whole.error, rel=0.02)
+    assert together(parts[:1]) == parts[0] and together([]).chance == 0.5
 
 
 def test_only_points_at_the_same_unit_are_compared() -> None:

@@ -16,7 +16,7 @@ from luthier.core.errors import CheckRun, FixModel
 from luthier.core.types import Task
 from luthier.data.feed.batch import Batch
 from luthier.explain.attribution import Floats, Ids, Question
-from luthier.models.head import Head
+from luthier.models.head import Head, ReadsMore
 from luthier.models.heads.language import plain_unembedding
 from luthier.models.layers import can_cut
 from luthier.models.network import Network, pool
@@ -90,7 +90,7 @@ class Subject:
         with torch.no_grad():
             for part in self.parts([len(s) for s in sequences]):
                 batch = self._batch([sequences[i] for i in part])
-                scores = self.network(batch).double().cpu().numpy()
+                scores = _classes(self, self.network.hidden(batch), batch).double().cpu().numpy()
                 for place, row in zip(part, scores, strict=True):
                     found[place] = row
         self.passes += len(sequences)
@@ -190,7 +190,7 @@ class Subject:
         assert batch.mask is not None
         if self.writes:
             return self._answers(hidden, batch, questions)
-        scores = self.network.read(pool(hidden, batch.mask, self.network.pooling)).float()
+        scores = _classes(self, hidden, batch)
         return [
             margin(row, q, self.head.task).reshape(1)
             for row, q in zip(scores, questions, strict=True)
@@ -224,6 +224,15 @@ class Subject:
         return Batch(
             torch.from_numpy(ids), torch.from_numpy(mask), torch.arange(count), torch.ones(count)
         ).to(self.device)
+
+
+def _classes(subject: Subject, hidden: Tensor, batch: Batch) -> Tensor:
+    """Class scores (B, C) of what leaves the last layer."""
+    network = subject.network
+    vectors = pool(hidden, batch.mask, network.pooling)
+    if isinstance(subject.head, ReadsMore):
+        return subject.head.logits(network, batch, vectors)
+    return network.read(vectors).float()
 
 
 def margin(scores: Float[Tensor, " C"], question: Question, task: Task) -> Tensor:

@@ -51,10 +51,16 @@ class LadderHead:
     def losses(self, network: Network, batch: Batch) -> Losses:
         """Negative log chance of the true class per row; gradients flow through the vectors."""
         assert batch.targets is not None
-        vectors = network.pooled(batch).float()
-        chances = self._chances(self.fitted, vectors, self._asked(network, batch, vectors))
-        right = chances.gather(1, batch.targets[:, None]).squeeze(1)
-        return Losses(-right.clamp(min=TINY).log(), batch.weights)
+        logs = self.logits(network, batch, network.pooled(batch))
+        right = logs.gather(1, batch.targets[:, None]).squeeze(1)
+        return Losses(-right, batch.weights)
+
+    def logits(self, network: Network, batch: Batch, vectors: Tensor) -> Tensor:
+        """Logarithms of the chances (B, C) where the pooled vectors are `vectors` (B, D)."""
+        level = vectors.float()
+        chances = self._chances(self.fitted, level, self._asked(network, batch, level))
+        logs: Tensor = chances.clamp(min=TINY).log()
+        return logs
 
     def scores(self, network: Network, batch: Batch) -> list[NDArray[np.float32]]:
         """Class probabilities (C,) per row."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from luthier.core.types import Task
 from luthier.data.feed.batch import Batch
@@ -36,3 +37,13 @@ class Head(Protocol):
         """One array per example: probabilities (C,), a value (1,), tag probabilities (T, C),
         nats and tokens of a text (2,), nats, hidden tokens and right guesses (3,), or the
         log-probability margin of a pair (1,)."""
+
+
+@runtime_checkable
+class ReadsMore(Protocol):
+    """A head that needs more of a batch than its vectors, such as its words."""
+
+    def logits(
+        self, network: Network, batch: Batch, vectors: Float[Tensor, "B D"]
+    ) -> Float[Tensor, "B C"]:
+        """Class scores; slopes flow through the vectors alone."""

@@ -57,6 +57,9 @@ class Train(Section):
     probe_start: Literal["auto"] | Annotated[float, Field(ge=0.0, le=1.0)] = "auto"
     """How much of the linear probe's weights training starts from (classification): of 1 the
     probe answers as it does, with less the layers below are left more to learn; `auto` is 0.3."""
+    stack: Literal["off", "on"] = "off"
+    """Join the trained network with a classifier of words and character sequences of the same
+    training rows; validation rows set how much each counts (classification)."""
     schedule: Schedule = Schedule()
     """The learning rate over the steps."""
     optimizer: Optimizer = Optimizer()

@@ -28,6 +28,7 @@ def refuse_impossible(recipe: Recipe, task: Task) -> None:
     """
     selection_metric(task, recipe.evaluate.metric)
     _refuse_select(recipe, task)
+    _refuse_stack(recipe, task)
     if recipe.train.probe_start not in ("auto", 1.0) and not starts_at_probe(recipe, task):
         raise FixRecipe(
             "train.probe_start",
@@ -126,6 +127,25 @@ def _refuse_select(recipe: Recipe, task: Task) -> None:
                 "one training of an instruction or chat model, in one process",
                 "leave data.select out",
             )  # fmt: skip
+
+
+def stack_obstacle(recipe: Recipe, task: Task) -> str:
+    """Why network and words can't be joined under a recipe; empty where they can."""
+    if task is not Task.CLASSIFY:
+        return f"only classifiers are joined with words, and the task is {task.value}"
+    if recipe.safety is not None or recipe.repair is not None:
+        return "what safety and repair do is done to a network alone"
+    if recipe.fewshot.enabled == "on":
+        return "the few-shot ladder reads words itself"
+    if recipe.data.select is not None:
+        return "data.select chooses rows for a network alone"
+    return ""
+
+
+def _refuse_stack(recipe: Recipe, task: Task) -> None:
+    """Raises: FixRecipe where `train.stack` is on and can't be had."""
+    if recipe.train.stack == "on" and (why := stack_obstacle(recipe, task)):
+        raise FixRecipe("train.stack", why, "off", "leave it out")
 
 
 def refuse_misfit(recipe: Recipe, task: Task, base: Base) -> None:

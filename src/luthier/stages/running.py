@@ -29,6 +29,7 @@ from luthier.stages.safety import checks
 from luthier.stages.safety.attacking.checked import attacked
 from luthier.stages.safety.attacking.harden import harden
 from luthier.stages.safety.evidence import write_evidence
+from luthier.stages.stacking.joint import join_words
 from luthier.stages.training import Trained, demand_same_data, memory_advice, state_key, train
 from luthier.stages.workshop import Workshop, plan_of, set_up
 from luthier.stages.writing.climb import take_ladder
@@ -122,6 +123,7 @@ def _work(
             with memory_advice(shop, "hardening"):
                 shop, trained = _harden(record, shop, trained, store, progress)
         with memory_advice(shop, "the last evaluation"):
+            join_words(shop, trained, progress)
             found = evaluate_stage(shop, trained, progress)
             checks.after(shop, trained, suspected, progress)
             attacked(shop, trained, found.exam, Artefacts(store.folder), progress)

@@ -26,9 +26,10 @@ from luthier.search.problem import Problem, Rules
 from luthier.search.samplers.simple import opening_of
 from luthier.search.scale import Scale
 from luthier.search.trial import UNITS, Executor, Observation, Slice, Trial, Value
+from luthier.stages.stacking.joint import put_joint, seconds
 from luthier.stages.training import Trained
 from luthier.stages.tuning.costs import TrialCosts
-from luthier.stages.tuning.ending.stacking import put, refusal, seconds, stack
+from luthier.stages.tuning.ending.stacking import refusal, stack
 from luthier.stages.tuning.features import anchor, family_of, task_features
 from luthier.stages.tuning.fitting import formula_rate
 from luthier.stages.tuning.goal import Goal, asks_latency
@@ -139,7 +140,7 @@ def _joined(
     made = stack(member, search.shared.halves, search.goal.metric)
     progress.say(made.why)
     if made.kept:
-        put(member.shop, made)
+        put_joint(member.shop, made.lexical, made.powers)
     return replace(told, stack=made.as_dict(), advice=told.advice + made.advice)
 
 

@@ -100,6 +100,11 @@ def _refuse(record: RunRecord, tuned: Tuned) -> None:
             place, f"its task is {tuned.task.value}",
             "before and after are compared for classify and instruct",
         )  # fmt: skip
+    if tuned.recipe.train.stack == "on":
+        raise CheckRun(
+            place, "its answers come from a network and words together",
+            "a network with an output layer of its own", "run its recipe with train.stack: off",
+        )  # fmt: skip
     if tuned.recipe.adapter.kind == "none" or (
         tuned.task is Task.CLASSIFY and tuned.network.output is None
     ):

@@ -1,0 +1,1 @@
+"""A trained network and a classifier of words as one model."""
