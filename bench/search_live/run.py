@@ -27,6 +27,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training")]
 
 import ledger as ledgers  # noqa: E402
 import reading  # noqa: E402
+import stacks  # noqa: E402
 import starts  # noqa: E402
 import walks  # noqa: E402
 import workers  # noqa: E402
@@ -43,6 +44,8 @@ SCRIPTS = {"tpe": "theirs/tpe.py", "asha": "theirs/asha.py", "ours": "ours/searc
 EPOCHS, TOKENS, OPEN = 4, 32, 16
 STARTS = 2
 """Draws of every set that ordinary runs are compared on."""
+STACKS = 1
+"""Draws of every set that words are tried on."""
 SEARCHERS = ("optuna==5.0.0", "ray[tune]==2.60.0")
 """What the peers need beside the environment of bench/training."""
 
@@ -82,7 +85,7 @@ def main() -> None:
     ledgers.QUESTION = "How soon is a search with real training as good as those in use end up?"
     ledgers.COMMAND = "python bench/search_live/run.py"
     book = ledgers.Ledger(HERE / "results.json", asked.again, dry=asked.quick)
-    every = [q for q in QUESTIONS if q not in ("walks", "starts") or not asked.quick]
+    every = [q for q in QUESTIONS if q not in ("walks", "starts", "stacks") or not asked.quick]
     for name in [given.only] if given.only else every:
         QUESTIONS[name](book, asked)
 
@@ -226,8 +229,13 @@ def started(book: ledgers.Ledger, asked: Asked) -> None:
     starts.measure(book, min(asked.seeds, STARTS), asked.threads, asked.again, WORK)
 
 
+def stacked(book: ledgers.Ledger, asked: Asked) -> None:
+    """Networks joined with words, where a search of one trial does that."""
+    stacks.measure(book, min(asked.seeds, STACKS), asked.threads, asked.again, WORK)
+
+
 QUESTIONS = {"search": search, "memory": memory, "multiples": multiples, "walks": walked,
-             "starts": started}  # fmt: skip
+             "starts": started, "stacks": stacked}  # fmt: skip
 
 if __name__ == "__main__":
     main()

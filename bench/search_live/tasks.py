@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,21 @@ TASKS = (
 )
 
 
-def sample(task: LiveTask, seed: int, data: Path, folder: Path, quick: bool) -> dict[str, int]:
-    """Writes one file per part into `folder` and returns the rows of each.
+def sample(
+    task: LiveTask,
+    seed: int,
+    data: Path,
+    folder: Path,
+    quick: bool,
+    wanted: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """Writes one file per part into `folder` and returns the rows of each, as many as `wanted`
+    says where it is given.
 
     Test rows are the same for all seeds. Rows of labels that training does not hold are left out
     of the other parts, and a text stands in one part only.
     """
-    sizes = QUICK if quick else SIZES
+    sizes = wanted or (QUICK if quick else SIZES)
     test, pool = _divided(task, data)
     random.Random(f"{task.name} {seed}").shuffle(pool)
     parts: dict[str, list[dict[str, str]]] = {"train": pool[: sizes["train"]]}
