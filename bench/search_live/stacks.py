@@ -58,9 +58,9 @@ def _rows() -> list[ledgers.Row]:
     kept = [found for found in every if found["stack"]["kept"]]
     lost = sum(_ends(found)[1] < 0 for found in kept)
     rows = [ledgers.Row(
-        f"network and words shipped together that are worse on test beyond the interval, of "
-        f"{len(kept)} (in {len(every)} searches)", "the network alone", float(lost), None, None,
-        None, "0", "0", lost == 0,
+        "networks shipped together with words that are worse on test beyond the interval",
+        "the network alone", float(lost), None, None, None,
+        f"0; of {len(kept)} shipped in {len(every)} searches", "0", lost == 0,
     )]  # fmt: skip
     if not kept:
         return rows

@@ -32,8 +32,9 @@ SHORT = {
 PLACES = 8
 """Values of a range that are looked at."""
 
-NEVER = ("train.epochs", "train.max_steps", "train.seed", "train.validations", "train.patience")
-"""Keys that say how long or how often, not how: they are no parameters."""
+NEVER = ("train.epochs", "train.max_steps", "train.seed", "train.validations", "train.patience",
+         "train.stack")  # fmt: skip
+"""Keys that say how long or how often, not how, or what comes after training: no parameters."""
 
 
 def space_of(recipe: Recipe, task: Task, formula: float) -> Space:
