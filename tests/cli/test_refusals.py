@@ -17,8 +17,9 @@ def test_unknown_key_names_file_line_and_nearest(luthier, tmp_path: Path, verb: 
     assert ended.out == ""
     assert ended.err.strip().splitlines() == [
         "recipe.yaml, line 4: the key 'learnign_rate' is unknown in `train`. allowed: epochs, "
-        "max_steps, batch_size, micro_batch, learning_rate, head_rate, probe_start, schedule, "
-        "optimizer, objective, patience, validations, seed. did you mean 'train.learning_rate'?"
+        "max_steps, batch_size, micro_batch, learning_rate, head_rate, probe_start, stack, "
+        "schedule, optimizer, objective, patience, validations, seed. "
+        "did you mean 'train.learning_rate'?"
     ]
 
 

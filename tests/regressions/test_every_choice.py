@@ -61,6 +61,7 @@ ELSEWHERE = {
     "train.micro_batch": "changes memory and never the result; tests/laws/test_accumulation.py",
     "train.patience": "stops and does not steer; tests/laws/test_resume.py",
     "train.validations": "looks and does not steer; tests/laws/test_resume.py",
+    "train.stack": "comes after training; tests/stages/test_stack_flow.py",
     "adapter.feedforward": "of IA3; tests/families/test_adapters.py",
 }
 NAMED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
