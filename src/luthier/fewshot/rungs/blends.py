@@ -98,16 +98,11 @@ class Stacked:
     def held_out(self, cut: Cut) -> FloatArray:
         """Chances of the rows held out (M, C), with powers from the rows of other folds."""
         found, truth = [cut.chances(member) for member in self.members], cut.truth
-        joint = np.zeros_like(found[0])
+        if not learnable(cut.known):
+            return joined(found, "powers", np.asarray(self.prior))
         # One fold has no others: its rows are parted in two, each judged by the other's powers.
         owner = cut.owner if len(cut.folds) > 1 else np.arange(len(truth)) % 2
-        for part in np.unique(owner):
-            mine = owner == part
-            powers = np.asarray(self.prior)
-            if learnable(cut.known):
-                powers = self._powers([each[~mine] for each in found], truth[~mine])
-            joint[mine] = joined([each[mine] for each in found], "powers", powers)
-        return joint
+        return crossed(found, truth, np.asarray(self.prior), owner)
 
     def _powers(self, chances: Sequence[FloatArray], truth: IntArray) -> FloatArray:
         return powers_of(chances, truth, np.asarray(self.prior))
@@ -116,6 +111,18 @@ class Stacked:
 def learnable(known: Known) -> bool:
     """Whether there are rows enough to learn how sure a blend should be."""
     return max(known.per_class, len(known.rows) / len(known.labels)) >= LEARNT_FROM
+
+
+def crossed(
+    chances: Sequence[FloatArray], truth: IntArray, prior: FloatArray, owner: IntArray
+) -> FloatArray:
+    """All members together (N, C), the powers for each row from rows with another `owner` (N,)."""
+    joint = np.zeros_like(chances[0])
+    for part in np.unique(owner):
+        mine = owner == part
+        powers = powers_of([each[~mine] for each in chances], truth[~mine], prior)
+        joint[mine] = joined([each[mine] for each in chances], "powers", powers)
+    return joint
 
 
 def powers_of(chances: Sequence[FloatArray], truth: IntArray, prior: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from luthier.fewshot.forms.layer import Layer
 from luthier.fewshot.forms.lexical import Lexical
 from luthier.fewshot.head import LadderHead, words_of
 from luthier.fewshot.rung import Asked
-from luthier.fewshot.rungs.blends import powers_of
+from luthier.fewshot.rungs.blends import crossed, powers_of
 from luthier.fewshot.rungs.lexical import STRENGTH
 from luthier.stages.parts.answers import Exam, score_all, to_predictions
 from luthier.stages.training import Trained
@@ -91,14 +91,7 @@ class Both:
 
     def crossed(self) -> FloatArray:
         """Both together (N, C), the powers for each row from other rows."""
-        made = np.zeros_like(self.chances[0])
-        owner = np.arange(len(self.truth)) % 2
-        for part in (0, 1):
-            mine = owner == part
-            rest = [chances[~mine] for chances in self.chances]
-            powers = powers_of(rest, self.truth[~mine], PRIOR)
-            made[mine] = joined([chances[mine] for chances in self.chances], "powers", powers)
-        return made
+        return crossed(self.chances, self.truth, PRIOR, np.arange(len(self.truth)) % 2)
 
 
 def put_joint(shop: Workshop, lexical: Lexical, powers: FloatArray) -> None:

@@ -22,7 +22,7 @@ from luthier.stages.tuning.rows import Halves
 from luthier.stages.workshop import Workshop
 
 MOST_LETTERS = 30_000_000
-"""Letters of the training rows from which their terms would fill the memory."""
+"""Letters of the training rows above which words are left out: every term is kept in memory."""
 
 
 @dataclass(frozen=True)
