@@ -11,7 +11,8 @@ from typing import Any
 import ledger as ledgers
 import numpy as np
 import workers
-from starts import DRAWS, SETS
+from intervals import ends
+from starts import SETS
 from tasks import LiveTask, sample
 
 RECORDS = Path(__file__).resolve().parent / "records" / "stacks"
@@ -62,23 +63,21 @@ def _rows() -> list[ledgers.Row]:
     )]  # fmt: skip
     if not kept:
         return rows
-    lost = sum(_ends(found)[1] < 0 for found in kept)
+    lost = sum(ends(_gap(found))[1] < 0 for found in kept)
     rows.append(ledgers.Row(
         "networks shipped together with words that are worse on test beyond the interval",
         "the network alone", float(lost), None, None, None, f"0; of {len(kept)}", "0", lost == 0,
     ))  # fmt: skip
     pairs = np.asarray([_means(found) for found in kept])
     gaps = pairs[:, 0] - pairs[:, 1]
-    chance = np.random.default_rng(0)
-    drawn = gaps[chance.integers(len(gaps), size=(DRAWS, len(gaps)))].mean(axis=1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    low, high = ends(gaps)
     ours, theirs = pairs.mean(axis=0)
     rows.append(ledgers.Row(
         "test accuracy where network and words shipped together, mean", "the network alone",
         round(float(ours), 4), round(float(theirs), 4), round(float(ours / theirs), 3),
-        (round(float(low), 4), round(float(high), 4)),
+        (round(low, 4), round(high, 4)),
         f"not below beyond the interval; {', '.join(sorted({k['task'] for k in kept}))}",
-        "above beyond it", bool(high >= 0),
+        "above beyond it", high >= 0,
     ))  # fmt: skip
     return rows
 
@@ -86,12 +85,3 @@ def _rows() -> list[ledgers.Row]:
 def _means(found: dict[str, Any]) -> tuple[float, float]:
     ships, alone = (float(np.mean([c == "1" for c in found[k]])) for k in ("ships", "alone"))
     return ships, alone
-
-
-def _ends(found: dict[str, Any]) -> tuple[float, float]:
-    """Ends of the interval of the gain on test (95 %, rows drawn anew in pairs)."""
-    gap = _gap(found)
-    chance = np.random.default_rng(0)
-    means = [gap[chance.integers(len(gap), size=len(gap))].mean() for _ in range(1000)]
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
