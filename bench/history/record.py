@@ -29,7 +29,7 @@ RECORDS = HERE / "records"
 DATA = Path(os.environ.get("LUTHIER_DATA", HERE.parents[2] / "shared" / "data"))
 EPOCHS, TOKENS, SHALLOW = 4, 48, "third"
 SEED = 20261125
-ROUNDS = (8, 16, 32, 64)
+ROUNDS = (16, 32, 64)
 
 
 def main() -> None:
@@ -102,19 +102,17 @@ def pace(shared: Any, lines: list[dict[str, Any]], test: np.ndarray) -> float:
 def wanted(shared: Any, configs: int, deep: int) -> list[tuple[str, dict[str, Any]]]:
     """Configurations in order: some by hand, then by turns one spread evenly over the space, as a
     sampler that knows nothing would draw it, and one by our prior; the same for all tasks."""
-    from luthier.search.space import Space
     from luthier.stages.tuning.configured import DEPTH, default_space
 
-    usual = default_space(shared.shop.recipe, shared.shop.task).parameters
-    # What is on record began from the whole probe: how much of it is no choice here.
-    space = Space(tuple(p for p in usual if p.name != "train.probe_start"))
+    space = default_space(shared.shop.recipe, shared.shop.task)
     default = dict(space.default)
     by_hand = [default] + [
         {**default, "rate_offset": offset, **more}
         for offset, more in (
             (-0.9, {}), (-0.45, {}), (0.3, {}), (0.6, {}), (0.0, {"train.head_rate": 10.0}),
             (0.3, {"adapter.b_rate": 4.0, "train.batch_size": 16}),
-            (-0.45, {"adapter.rank": 4, "train.batch_size": 64}),
+            (-0.45, {"adapter.rank": 4, "train.batch_size": 64}), (0.0, {"train.probe_start": 1.0}),
+            (-0.45, {"train.probe_start": 1.0}),
         )
     ]  # fmt: skip
     spread = zip(evenly(space, 64), map(dict, space.spread(64, SEED)), strict=True)
@@ -161,7 +159,7 @@ def open_task(task: RecordedTask, folder: Path) -> tuple[Any, dict[str, int], np
                      "split": {"test": 0.0}, "columns": {"text": "text", "label": "label"}},
             "model": {"id": "embedded:encoder", "max_tokens": TOKENS, "precision": "float32"},
             "fewshot": {"enabled": "off"},
-            "train": {"epochs": EPOCHS, "patience": None, "probe_start": 1.0},
+            "train": {"epochs": EPOCHS, "patience": None},
         },
         task.name,
     )  # fmt: skip

@@ -36,6 +36,7 @@ PRIORS = {
     "adapter.dropout": (0.4, 0.2, 0.3, 0.1),
     "adapter.b_rate": (0.6, 0.3, 0.1),
     "train.head_rate": (0.4, 0.3, 0.3),
+    "train.probe_start": (0.6, 0.4),
 }
 """As in the space that `luthier tune` makes around a recipe."""
 

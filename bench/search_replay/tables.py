@@ -32,6 +32,7 @@ OPTIONS: dict[str, tuple[float, ...]] = {
     "adapter.dropout": (0.0, 0.05, 0.1, 0.2),
     "adapter.b_rate": (1.0, 4.0, 16.0),
     "train.head_rate": (1.0, 3.0, 10.0),
+    "train.probe_start": (0.3, 1.0),
 }
 SEARCHED = (*NUMBERS, *OPTIONS)
 
