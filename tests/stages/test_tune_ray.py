@@ -20,7 +20,8 @@ from tiny import task_rows
 CHANGES = {
     "tune.executor": "ray",
     "tune.workers": 2,
-    "tune.budget": "4 trials",
+    # So many are made in any case; fewer may end before, by what more is expected to bring.
+    "tune.budget": "12 trials",
     "tune.seeds": 1,
     "train.max_steps": 32,
 }
@@ -73,8 +74,7 @@ def test_a_search_survives_the_death_of_a_worker(
     actions = [d["action"] for d in place.store.studies.decisions(record.id)]
     assert "failed" in actions, "the lost slice was not noted"
     trials = place.store.studies.trials(record.id)
-    # It may end before four, by what it still expects; both workers had one in any case.
-    assert len(trials) >= 2 and all(t.status != "failed" for t in trials)
+    assert len(trials) >= 4 and all(t.status != "failed" for t in trials)
     units: dict[str, list[int]] = {}
     for point in place.store.studies.points(record.id):
         units.setdefault(point.trial, []).append(point.unit)
